@@ -1,0 +1,67 @@
+//! The words of the channel (ttyS1) and of the console markers (ttyS0).
+//!
+//! The host drives, the guest keeps no plan. All lines end in `\n`; bytes outside of printable ASCII are noise
+//! (2.6.32–3.5 send 0xFF when they probe the port) and are dropped by the host before lines are cut.
+//!
+//! ```text
+//! guest: kernrig-hello 1 release=6.1.0-56-cloud-amd64 cpus=1          (again each second until answered)
+//! host:  hello 1 nonce=5f3a9c01d2e4b687
+//! guest: ack 0
+//! host:  run 1 ns::uts::hostname_is_private deadline=10 probe=0
+//! guest: ack 1                          (begin marker is on the console; the child is forked and waits)
+//! host:  token 1 9b1c77aa01f2c3d4       (the child does not know it: it was forked before)
+//! guest: # any diagnostic line [9b1c77aa01f2c3d4]
+//! guest: ok 1 ns::uts::hostname_is_private [9b1c77aa01f2c3d4]
+//! guest: done 1 taint=0 [9b1c77aa01f2c3d4]     (after end marker, RCU and netns settle)
+//! host:  settle 2
+//! guest: ack 2
+//! guest: done 2 taint=0
+//! host:  poweroff 3
+//! guest: ack 3
+//! ```
+//!
+//! Result lines are KTAP version 1 with the token in brackets at the end: `ok N name`,
+//! `not ok N name`, `ok N name # SKIP reason`, `not ok N name # TIMEOUT reason`, `not ok N name # ERROR reason` (the
+//! guest itself could not run it: a harness error). The one line that explains a failure is the last
+//! `# reason: …` diagnostic before the result. A command the guest has answered already (same number) is
+//! acknowledged again and not repeated; the host sends a command again when no `ack` comes.
+//!
+//! Console markers, written to `/dev/kmsg` opened anew each time with priority `<1>`:
+//! `kernrig: NONCE boot`, `kernrig: NONCE begin N name` and `kernrig: NONCE end N TOKEN`.
+
+/// Version of the channel protocol; both hello lines carry it.
+pub const PROTOCOL: u32 = 1;
+
+/// First word of the guest's hello line.
+pub const GUEST_HELLO: &str = "kernrig-hello";
+
+/// First word of the guest's acknowledgement.
+pub const ACK: &str = "ack";
+
+/// First word of the line that ends a command's answer.
+pub const DONE: &str = "done";
+
+/// First word of a command line that the guest could not understand; the rest says why. It ends that command.
+pub const REFUSED: &str = "refused";
+
+/// First word of every console marker.
+pub const MARKER: &str = "kernrig:";
+
+/// Longest line either side sends, in bytes with the newline.
+pub const MAX_LINE: usize = 512;
+
+/// Most bytes of diagnostics the guest passes on for one test; the rest is cut with a notice.
+pub const MAX_DIAGNOSTICS: usize = 16 * 1024;
+
+/// Folder of the initramfs that holds modules, `NAME.ko` with `_` in names.
+pub const MODULES_DIR: &str = "/modules";
+
+/// File of the initramfs that lists modules in load order: `NAME dep dep …`, one a line.
+pub const MODULES_LIST: &str = "/modules/list";
+
+/// Folder of the initramfs that holds the modules that were broken on purpose for `selftest::*`,
+/// `KIND.ko` for each kind that could be made from this kernel's own modules:
+/// `oops` (init writes to NULL), `hang` (init turns interrupts off and loops),
+/// `warn` and `warn-first` (a stock module and its renamed copy: load `warn-first`, then `warn`),
+/// `oops-stock` and `oops-stock-first` (the same trick where it makes a true oops).
+pub const FAULTS_DIR: &str = "/faults";

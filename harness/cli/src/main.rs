@@ -1,0 +1,3 @@
+//! The `kernrig` command: arguments, progress, exit codes. No logic.
+
+fn main() {}

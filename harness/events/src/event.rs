@@ -1,0 +1,132 @@
+//! Events: everything a run tells its reporters, in the order it happens, one line of JSON each in `results.jsonl`.
+
+use kernrig_klog::Report;
+use serde::{Deserialize, Serialize};
+
+use crate::Verdict;
+
+/// A cell: kernel × variant × test.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CellId {
+    /// Name of the kernel entry, `debian-6.1`.
+    pub kernel: String,
+    /// Name of the variant, `default` where none was asked for.
+    pub variant: String,
+    /// Full test name, `ns::uts::hostname_is_private`; `vm::boot` and `vm::end` stand for the VM itself.
+    pub test: String,
+}
+
+/// A package or file a kernel came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageInfo {
+    /// Package name, or file name for a kernel in the hand.
+    pub name: String,
+    /// Package version; empty for files.
+    pub version: String,
+    /// SHA-256 in lower-case hex; empty where it was not taken.
+    pub sha256: String,
+}
+
+/// A kernel that is ready to boot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KernelInfo {
+    /// Name of the kernel entry.
+    pub name: String,
+    /// `uname -r` as the package or image states it.
+    pub release: String,
+    /// Where it came from.
+    pub packages: Vec<PackageInfo>,
+    /// What the user should know of it: a withdrawn pin, a stub `System.map`, no config.
+    pub notes: Vec<String>,
+}
+
+/// A cell's verdict with what was seen on the way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The cell.
+    pub cell: CellId,
+    /// The verdict.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Wall-clock seconds from the command to the final verdict.
+    pub seconds: f64,
+    /// Diagnostic lines of the test, without the leading `# `.
+    pub diagnostics: Vec<String>,
+    /// Every complaint of the kernel laid at this cell, the one of the verdict included.
+    pub reports: Vec<Report>,
+    /// The console between the cell's markers, cut to a bound; raw, so reporters clean it for their format.
+    pub console: String,
+    /// Number of the VM within the run it ran in; 0 if in none.
+    pub vm: u32,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The run begins.
+    RunStarted {
+        /// kernrig's version.
+        kernrig: String,
+        /// Seconds since 1970-01-01 UTC.
+        started_unix: u64,
+        /// Cells that will run or be skipped.
+        cells: usize,
+        /// VMs side by side.
+        jobs: usize,
+        /// Accelerator in use, `tcg` or `kvm`.
+        accelerator: String,
+        /// QEMU's version line.
+        qemu: String,
+    },
+    /// A kernel is ready.
+    KernelReady(KernelInfo),
+    /// A kernel could not be had: a harness error unless `optional`.
+    KernelUnavailable {
+        /// Name of the kernel entry.
+        kernel: String,
+        /// Why not.
+        reason: String,
+        /// The entry says it may be missing.
+        optional: bool,
+    },
+    /// A VM was started.
+    VmStarted {
+        /// Number within the run, from 1.
+        vm: u32,
+        /// Kernel it boots.
+        kernel: String,
+        /// Variant it boots.
+        variant: String,
+        /// The QEMU command, quoted for a shell.
+        command: String,
+    },
+    /// A test was started.
+    TestStarted {
+        /// The cell.
+        cell: CellId,
+        /// The VM it runs in.
+        vm: u32,
+    },
+    /// A cell has its final verdict.
+    TestFinished(Outcome),
+    /// A VM is gone.
+    VmEnded {
+        /// Number within the run.
+        vm: u32,
+        /// How it ended.
+        how: String,
+    },
+    /// Something the user should know and that belongs to no cell.
+    Notice {
+        /// One line.
+        text: String,
+    },
+    /// The run is over.
+    RunFinished {
+        /// What cut it short, if anything did: `SIGINT`, `SIGTERM`, `deadline of 55m`.
+        interrupted: Option<String>,
+        /// Wall-clock seconds.
+        seconds: f64,
+    },
+}

@@ -1,0 +1,7 @@
+//! What happens in a run, as data: verdicts, cells, events. Producers and reporters share it; it does nothing itself.
+
+mod event;
+mod verdict;
+
+pub use event::{CellId, Event, KernelInfo, Outcome, PackageInfo};
+pub use verdict::{Class, Verdict};

@@ -1,0 +1,1 @@
+//! Which cells a run has and which are skipped, with the reason: decided before anything boots.

@@ -1,0 +1,1 @@
+//! Events in, reports out: JUnit, JSON lines, terminal text. Consumes events only and never touches the OS.
