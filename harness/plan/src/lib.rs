@@ -1,1 +1,15 @@
-//! Which cells a run has and which are skipped, with the reason: decided before anything boots.
+//! Which cells a run has and which are skipped, and what a cell's evidence is worth: decided without touching a VM.
+//!
+//! [`Suite::plan`] lays the catalog's needs over a kernel and a variant before anything boots; [`judge`] turns what
+//! was seen of a cell into its verdict. Both are pure.
+
+mod judge;
+mod needs;
+mod selection;
+mod suite;
+mod taint;
+
+pub use judge::{Answer, Evidence, Fate, judge, unresponsive_by_itself};
+pub use selection::{Selection, SelectionError};
+pub use suite::{BOOT, Cell, Decision, END, Suite, Variant};
+pub use taint::Taint;

@@ -1,0 +1,117 @@
+//! What a test needs and a kernel lacks. A need that is met and yet answered with `ENOSYS` is the test's to refute.
+
+use kernrig_catalog::{Kconfig, Test, Version};
+use kernrig_kernels::{Config, ConfigValue, Kernel};
+
+/// The first need of the test that the kernel does not meet, in words; `None` if it meets all.
+pub(crate) fn unmet(test: &Test, kernel: &Kernel, cmdline: &str) -> Option<String> {
+    let needs = &test.needs;
+    if !reaches(kernel, needs.since) {
+        return Some(format!("needs Linux {}, this is {}", show(needs.since), kernel.version));
+    }
+    if let Some(until) = needs.until.filter(|until| reaches(kernel, *until)) {
+        return Some(format!("gone since Linux {}, this is {}", show(until), kernel.version));
+    }
+    if let Some(config) = &kernel.config {
+        if let Some(missing) = needs.kconfig.iter().find(|k| !built_with(config, k, kernel)) {
+            let names: Vec<_> = missing.any.iter().map(|n| format!("CONFIG_{n}")).collect();
+            return Some(format!("needs {}, which this kernel was built without", names.join(" or ")));
+        }
+        let modular = needs.kconfig.iter().any(|k| k.any.iter().any(|n| config.get(n) == Some(&ConfigValue::Module)));
+        if let Some(module) = needs.modules.iter().find(|m| modular && !kernel.modules.iter().any(|k| k.name == **m)) {
+            return Some(format!("needs the module {module}, which is not among this kernel's files"));
+        }
+    }
+    let word = needs.cmdline?;
+    (!cmdline.split_whitespace().any(|w| w == word)).then(|| format!("needs {word} on the kernel command line"))
+}
+
+fn built_with(config: &Config, need: &Kconfig, kernel: &Kernel) -> bool {
+    let applies = reaches(kernel, need.since) && !need.until.is_some_and(|until| reaches(kernel, until));
+    !applies || need.any.iter().any(|name| config.enabled(name))
+}
+
+fn reaches(kernel: &Kernel, version: Version) -> bool {
+    kernel.version.at_least(version.0.into(), version.1.into(), version.2.into())
+}
+
+fn show(version: Version) -> String {
+    match version {
+        Version(major, minor, 0) => format!("{major}.{minor}"),
+        Version(major, minor, patch) => format!("{major}.{minor}.{patch}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use kernrig_catalog::{Kconfig, Needs, Test, Version};
+    use kernrig_kernels::{Config, Kernel, KernelVersion, Module};
+
+    use super::unmet;
+
+    const TEST: Test = Test {
+        name: "overlay::x",
+        purpose: "x",
+        needs: Needs {
+            since: Version(3, 18, 0),
+            until: None,
+            kconfig: &[
+                Kconfig { any: &["OVERLAY_FS"], since: Version(3, 18, 0), until: None },
+                Kconfig { any: &["MEMCG_V1"], since: Version(6, 11, 0), until: None },
+            ],
+            modules: &["overlay"],
+            cmdline: None,
+        },
+        deadline_s: 5,
+        selftest: false,
+        uses_netns: false,
+    };
+
+    fn kernel(release: &str, config: Option<&str>, modules: &[&str]) -> Kernel {
+        let module = |name: &&str| Module { name: (*name).to_owned(), path: PathBuf::new(), needs: Vec::new() };
+        Kernel {
+            name: "k".to_owned(),
+            release: release.to_owned(),
+            version: KernelVersion::parse(release).unwrap(),
+            image: PathBuf::new(),
+            config: config.map(Config::parse),
+            system_map: None,
+            modules: modules.iter().map(module).collect(),
+            packages: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_unmet_need_is_named() {
+        let y = "CONFIG_OVERLAY_FS=y\n";
+        let m = "CONFIG_OVERLAY_FS=m\n";
+        let cases = [
+            (kernel("2.6.32.69", Some(y), &[]), Some("needs Linux 3.18, this is 2.6.32.69")),
+            (kernel("4.4.0", Some("CONFIG_X=y\n"), &[]), Some("CONFIG_OVERLAY_FS")),
+            (kernel("4.4.0", Some(y), &[]), None),
+            (kernel("4.4.0", Some(m), &[]), Some("the module overlay")),
+            (kernel("4.4.0", Some(m), &["overlay"]), None),
+            (kernel("6.12.0", Some(y), &[]), Some("CONFIG_MEMCG_V1")),
+            (kernel("6.12.0", None, &[]), None),
+        ];
+        for (kernel, expected) in cases {
+            let found = unmet(&TEST, &kernel, "");
+            match expected {
+                None => assert_eq!(found, None, "{}", kernel.release),
+                Some(words) => assert!(found.as_deref().is_some_and(|f| f.contains(words)), "{found:?} {words}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_of_the_command_line_must_be_there_whole() {
+        let mut test = TEST;
+        test.needs.cmdline = Some("swapaccount=1");
+        let kernel = kernel("4.4.0", Some("CONFIG_OVERLAY_FS=y\n"), &[]);
+        assert!(unmet(&test, &kernel, "quiet swapaccount=10").is_some());
+        assert_eq!(unmet(&test, &kernel, "quiet swapaccount=1"), None);
+    }
+}
