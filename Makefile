@@ -1,0 +1,38 @@
+# The front door: `make run` and `make test` install what is missing, build, and go.
+# More arguments for kernrig:  make run ARGS="-k debian-6.1 -t 'ns::*'"
+
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+OUT ?= kernrig-out
+ARGS ?=
+
+.PHONY: help run test check build bench setup
+
+help: ## What there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+run: ## Boot the default matrix, test it, write kernrig-out/junit.xml
+	@sh ci/setup.sh run
+	$(CARGO) build --release --package kernrig
+	$(TARGET)/release/kernrig run --out $(OUT) --junit $(OUT)/junit.xml $(ARGS)
+
+test: ## Format, lints, licences, unit and end-to-end tests
+	@sh ci/setup.sh test
+	@$(MAKE) --no-print-directory check
+	$(CARGO) test --workspace
+
+# Everything that needs no test to run; what the machine lacks of it is said loudly and left out.
+check: ## Format, lints and licences only
+	@sh ci/check.sh
+
+build: ## target/release/kernrig
+	@sh ci/setup.sh build
+	$(CARGO) build --release --package kernrig
+
+bench: ## Boot time and overhead against bare QEMU
+	@sh ci/setup.sh run
+	$(CARGO) bench --package kernrig
+
+setup: ## Install what is missing for run and test
+	@sh ci/setup.sh test
