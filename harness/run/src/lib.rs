@@ -1,1 +1,15 @@
-//! Cells in, events out: schedules VMs, drives the guest over its channel and reaches verdicts. The only room that knows time.
+//! Cells in, events out: schedules VMs, drives the guest over its channel and reaches verdicts.
+//!
+//! The only room that knows time. Suites come in as they are ready; each is driven by one worker, in as many VMs as
+//! its crashes take; whatever is found out leaves as an [`Event`](kernrig_events::Event), in order, at once.
+
+mod answer;
+mod channel;
+mod console;
+mod schedule;
+mod session;
+mod suite;
+mod timing;
+mod transcript;
+
+pub use schedule::{Run, Settings, jobs};

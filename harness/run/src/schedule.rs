@@ -1,0 +1,105 @@
+//! Suites to workers: as many VMs side by side as the job may use.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use kernrig_events::Event;
+use kernrig_plan::Suite;
+use kernrig_vm::{Accelerator, Launcher};
+
+use crate::suite::Driver;
+use crate::timing::{Limits, Timing};
+
+/// What a QEMU process takes besides the guest's RAM, in MiB.
+const QEMU_MIB: u64 = 96;
+
+/// How a run goes about its work.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The QEMU binary.
+    pub qemu: PathBuf,
+    /// The accelerator that was found to work.
+    pub accelerator: Accelerator,
+    /// VMs side by side.
+    pub jobs: usize,
+    /// The guest binary.
+    pub guest: &'static [u8],
+    /// Folder for what came out of each VM's ports; `None` keeps nothing.
+    pub consoles: Option<PathBuf>,
+    /// Nothing is started that would not end by then, and what to call that moment in reports.
+    pub deadline: Option<(Instant, String)>,
+    /// Set to stop the run: what runs is ended, what is left is reported as not reached.
+    pub cancel: Arc<AtomicBool>,
+}
+
+/// A run: workers that take suites and send events.
+#[derive(Debug)]
+pub struct Run {
+    settings: Settings,
+    launcher: Launcher,
+}
+
+impl Run {
+    /// A run with these settings; the launcher has to live as long as its VMs.
+    #[must_use]
+    pub fn new(settings: Settings, launcher: Launcher) -> Self {
+        Self { settings, launcher }
+    }
+
+    /// Drives suites as they come in until no more can come; every event goes out at once.
+    pub fn execute(&self, suites: Receiver<Suite>, events: &Sender<Event>) {
+        let suites = Mutex::new(suites);
+        let vms = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..self.settings.jobs.max(1) {
+                let events = events.clone();
+                let (suites, vms) = (&suites, &vms);
+                scope.spawn(move || {
+                    while let Some(suite) = next(suites) {
+                        self.driver(&suite, vms, &events).drive();
+                    }
+                });
+            }
+        });
+    }
+
+    fn driver<'a>(&'a self, suite: &'a Suite, vms: &'a AtomicU32, events: &'a Sender<Event>) -> Driver<'a> {
+        Driver {
+            suite,
+            settings: &self.settings,
+            launcher: &self.launcher,
+            timing: Timing { slowness: self.settings.accelerator.slowness() },
+            limits: Limits { deadline: self.settings.deadline.clone(), cancel: self.settings.cancel.clone() },
+            vms,
+            events,
+        }
+    }
+}
+
+fn next(suites: &Mutex<Receiver<Suite>>) -> Option<Suite> {
+    suites.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// How many VMs fit into what the job may use: no more virtual CPUs than real ones (under TCG each burns a whole
+/// core), no more RAM than there is.
+#[must_use]
+pub fn jobs(host_cpus: u32, host_memory_mib: u64, vm_cpus: u32, vm_memory_mib: u32) -> usize {
+    let by_cpus = host_cpus / vm_cpus.max(1);
+    let by_memory = host_memory_mib / (u64::from(vm_memory_mib) + QEMU_MIB);
+    usize::try_from(u64::from(by_cpus).min(by_memory)).unwrap_or(1).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::jobs;
+
+    #[test]
+    fn vms_fit_into_cpus_and_memory() {
+        assert_eq!(jobs(8, 64 * 1024, 2, 512), 4);
+        assert_eq!(jobs(8, 1300, 1, 512), 2);
+        assert_eq!(jobs(1, 100, 4, 512), 1);
+    }
+}

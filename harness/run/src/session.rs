@@ -1,0 +1,362 @@
+//! One VM from start to end: the conversation over the channel, the console read along.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use kernrig_catalog::Test;
+use kernrig_catalog::protocol::PROTOCOL;
+use kernrig_plan::{Fate, Taint};
+use kernrig_vm::Vm;
+
+use crate::answer::Ktap;
+use crate::channel::{Line, LineCutter, strip_token};
+use crate::console::Console;
+use crate::timing::{Limits, Timing};
+use crate::transcript::Transcript;
+
+/// How often a command is sent before the channel counts as broken.
+const TRIES: u32 = 3;
+
+/// How long nothing may come before a report that is coming in counts as whole.
+const SILENCE: Duration = Duration::from_millis(200);
+
+enum Input {
+    Console(Vec<u8>),
+    Channel(Vec<u8>),
+    Closed,
+}
+
+/// Why a wait ended without what was waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The time is over.
+    Silent,
+    /// The VM is gone.
+    Ended,
+    /// The user wants the run to stop.
+    Cancelled,
+    /// The conversation went wrong.
+    Broken(String),
+}
+
+/// What a test left behind.
+pub(crate) struct Ran {
+    pub(crate) fate: Fate,
+    pub(crate) diagnostics: Vec<String>,
+    /// The user interrupted the test: there is no verdict.
+    pub(crate) cancelled: bool,
+}
+
+/// A VM and the conversation with its guest.
+pub(crate) struct Session {
+    pub(crate) console: Console,
+    /// Taint word when the last command had settled.
+    pub(crate) taint: Taint,
+    vm: Vm,
+    writer: UnixStream,
+    inputs: Receiver<Input>,
+    open: u32,
+    cutter: LineCutter,
+    pending: VecDeque<String>,
+    number: u32,
+    nonce: String,
+    timing: Timing,
+    limits: Limits,
+    transcript: Transcript,
+}
+
+impl Session {
+    pub(crate) fn new(mut vm: Vm, timing: Timing, limits: Limits, transcript: Transcript) -> std::io::Result<Self> {
+        let (sender, inputs) = sync_channel(64);
+        let console = vm.take_console();
+        let channel = vm.take_channel();
+        let writer = channel.try_clone()?;
+        read_along(console, sender.clone(), Input::Console)?;
+        read_along(channel, sender, Input::Channel)?;
+        let nonce = token()?;
+        Ok(Self {
+            console: Console::new(&nonce),
+            taint: Taint(0),
+            vm,
+            writer,
+            inputs,
+            open: 2,
+            cutter: LineCutter::default(),
+            pending: VecDeque::new(),
+            number: 0,
+            nonce,
+            timing,
+            limits,
+            transcript,
+        })
+    }
+
+    /// Waits for the guest's hello, answers it and takes the first taint word.
+    pub(crate) fn boot(&mut self) -> Result<(), Stop> {
+        let until = Instant::now() + self.timing.boot();
+        loop {
+            match self.line(until)? {
+                Line::Hello(PROTOCOL) => break,
+                Line::Hello(other) => {
+                    return Err(Stop::Broken(format!("the guest speaks protocol {other}, kernrig speaks {PROTOCOL}")));
+                }
+                _ => {}
+            }
+        }
+        for _ in 0..TRIES {
+            self.send(&format!("hello {PROTOCOL} nonce={}", self.nonce))?;
+            match self.wait_for(Instant::now() + self.timing.acknowledgement(), |l| *l == Line::Ack(0)) {
+                Ok(_) => return self.settle(),
+                Err(Stop::Silent) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+        Err(Stop::Broken("the guest did not answer the hello".to_owned()))
+    }
+
+    /// Has the kernel finish what it put off, and reads its taint word.
+    pub(crate) fn settle(&mut self) -> Result<(), Stop> {
+        let number = self.command("settle", "")?;
+        let until = Instant::now() + self.timing.outer(20);
+        if let Line::Done(_, values) = self.wait_for(until, |l| matches!(l, Line::Done(n, _) if *n == number))? {
+            self.taint = taint(&values);
+        }
+        Ok(())
+    }
+
+    /// Has the guest write `count` marker pairs; gives how many of them came out of the console.
+    pub(crate) fn number_of_next_command(&self) -> u32 {
+        self.number + 1
+    }
+
+    /// Runs a test to its fate.
+    pub(crate) fn run(&mut self, test: &Test, probe: bool) -> Ran {
+        let mut ktap = Ktap::default();
+        let result = self.converse(test, probe, &mut ktap);
+        let cancelled = result == Err(Stop::Cancelled);
+        let fate = match result {
+            Ok(fate) => fate,
+            Err(Stop::Silent) => {
+                let waited = self.timing.outer(test.deadline_s).as_secs();
+                let heard =
+                    if self.console.has_oops() { "after the kernel's complaint" } else { "from guest or kernel" };
+                self.provoke();
+                Fate::Silent(format!("no answer {heard}; the test is given {waited} s"))
+            }
+            Err(Stop::Ended) => Fate::VmEnded(self.how_it_ended()),
+            Err(Stop::Cancelled) => Fate::Broken("the run was interrupted".to_owned()),
+            Err(Stop::Broken(reason)) => Fate::Broken(reason),
+        };
+        self.console.idle();
+        Ran { fate, diagnostics: ktap.diagnostics, cancelled }
+    }
+
+    fn converse(&mut self, test: &Test, probe: bool, ktap: &mut Ktap) -> Result<Fate, Stop> {
+        let until = Instant::now() + self.timing.outer(test.deadline_s);
+        let inner = self.timing.inner(test.deadline_s);
+        let options = format!("{} deadline={inner} probe={}", test.name, u8::from(probe));
+        let number = self.command("run", &options)?;
+        let token = token().map_err(|e| Stop::Broken(format!("no random numbers: {e}")))?;
+        self.send(&format!("token {number} {token}"))?;
+        let mut oopsed: Option<Instant> = None;
+        loop {
+            if self.console.has_oops() {
+                oopsed.get_or_insert_with(|| Instant::now() + self.timing.after_oops());
+            }
+            let line = match self.raw_line(oopsed.map_or(until, |o| o.min(until))) {
+                Err(Stop::Silent) if Instant::now() < until && oopsed.is_none_or(|o| Instant::now() < o) => continue,
+                other => other?,
+            };
+            if let Line::Refused(n, why) = Line::parse(&line)
+                && n == number
+            {
+                return Ok(Fate::Broken(format!("the guest refused the command: {why}")));
+            }
+            let Some(believed) = strip_token(&line, &token) else { continue };
+            match Line::parse(believed) {
+                Line::Done(n, values) if n == number => return self.conclude(number, &token, ktap, &values),
+                _ => ktap.push(believed, test.name),
+            }
+        }
+    }
+
+    fn conclude(&mut self, number: u32, token: &str, ktap: &Ktap, values: &[(String, String)]) -> Result<Fate, Stop> {
+        let until = Instant::now() + self.timing.marker();
+        while !self.console.has_ended(number, token) {
+            match self.raw_line(until) {
+                Ok(_) => {}
+                Err(Stop::Silent) if Instant::now() < until => {}
+                Err(Stop::Silent) => return Ok(Fate::NoMarker),
+                Err(stop) => return Err(stop),
+            }
+        }
+        self.taint = taint(values);
+        if let Some((_, how)) = values.iter().find(|(k, v)| k == "settle" && v != "ok") {
+            return Ok(Fate::Broken(format!("the kernel did not settle after the test: {how}")));
+        }
+        match &ktap.answer {
+            Some(answer) => Ok(Fate::Answered { answer: answer.clone(), taint: self.taint }),
+            None => Ok(Fate::Broken("the guest ended the test without a result".to_owned())),
+        }
+    }
+
+    /// Ends the VM in good order and hears it out.
+    pub(crate) fn power_off(mut self) -> (Console, String) {
+        if self.command("poweroff", "").is_ok() {
+            self.drain(self.timing.last_words());
+        }
+        self.end()
+    }
+
+    /// Ends the VM at once.
+    pub(crate) fn end(mut self) -> (Console, String) {
+        self.console.finish();
+        let how = self.how_it_ended();
+        (self.console, how)
+    }
+
+    /// The QEMU command, for a user to try by hand.
+    pub(crate) fn by_hand(&self) -> String {
+        self.vm.by_hand()
+    }
+
+    /// An NMI makes a stock kernel with `unknown_nmi_panic` print where it is, even with interrupts off.
+    fn provoke(&mut self) {
+        if self.vm.inject_nmi().is_ok() {
+            self.drain(self.timing.last_words());
+        }
+        self.console.finish();
+    }
+
+    fn how_it_ended(&mut self) -> String {
+        let closed = self.open == 0;
+        match self.vm.end(if closed { Duration::from_secs(5) } else { Duration::ZERO }) {
+            Some(ended) => ended.to_string(),
+            None => "it was stopped by kernrig".to_owned(),
+        }
+    }
+
+    fn drain(&mut self, longest: Duration) {
+        let until = Instant::now() + longest;
+        while self.receive(until).is_ok() {}
+    }
+
+    fn send(&mut self, line: &str) -> Result<(), Stop> {
+        // A VM that has just ended is found by reading: its last words count, not the broken pipe.
+        match self.writer.write_all(format!("{line}\n").as_bytes()) {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(e) => Err(Stop::Broken(format!("cannot write to the channel: {e}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Sends a command until it is acknowledged.
+    fn command(&mut self, verb: &str, rest: &str) -> Result<u32, Stop> {
+        self.number += 1;
+        let number = self.number;
+        for _ in 0..TRIES {
+            self.send(&format!("{verb} {number} {rest}"))?;
+            let until = Instant::now() + self.timing.acknowledgement();
+            match self.wait_for(until, |l| matches!(l, Line::Ack(n) | Line::Refused(n, _) if *n == number)) {
+                Ok(Line::Refused(_, why)) => {
+                    return Err(Stop::Broken(format!("the guest refused `{verb} {rest}`: {why}")));
+                }
+                Ok(_) => return Ok(number),
+                Err(Stop::Silent) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+        Err(Stop::Silent)
+    }
+
+    fn wait_for(&mut self, until: Instant, wanted: impl Fn(&Line) -> bool) -> Result<Line, Stop> {
+        loop {
+            let line = self.line(until)?;
+            if wanted(&line) {
+                return Ok(line);
+            }
+        }
+    }
+
+    fn line(&mut self, until: Instant) -> Result<Line, Stop> {
+        loop {
+            match self.raw_line(until) {
+                Ok(line) => return Ok(Line::parse(&line)),
+                Err(Stop::Silent) if Instant::now() < until => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+
+    /// The next line of the channel; `Silent` also when the console said something, so that callers can look at it.
+    fn raw_line(&mut self, until: Instant) -> Result<String, Stop> {
+        if let Some(line) = self.pending.pop_front() {
+            return Ok(line);
+        }
+        self.receive(until)?;
+        self.pending.pop_front().ok_or(Stop::Silent)
+    }
+
+    /// Takes in one piece of input, or a silence.
+    fn receive(&mut self, until: Instant) -> Result<(), Stop> {
+        if self.open == 0 {
+            return Err(Stop::Ended);
+        }
+        if self.limits.cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Stop::Silent);
+        }
+        match self.inputs.recv_timeout(left.min(SILENCE)) {
+            Ok(Input::Console(bytes)) => {
+                self.transcript.console(&bytes);
+                self.console.push(&bytes);
+            }
+            Ok(Input::Channel(bytes)) => {
+                self.transcript.channel(&bytes);
+                self.pending.extend(self.cutter.push(&bytes));
+            }
+            Ok(Input::Closed) => self.open -= 1,
+            Err(RecvTimeoutError::Timeout) => self.console.idle(),
+            Err(RecvTimeoutError::Disconnected) => self.open = 0,
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("nonce", &self.nonce).field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+fn taint(values: &[(String, String)]) -> Taint {
+    // A kernel without the file (no sysctl) says nothing of its taint: 0 then, and the console is all there is.
+    Taint(values.iter().find(|(k, _)| k == "taint").and_then(|(_, v)| v.parse().ok()).unwrap_or(0))
+}
+
+fn token() -> std::io::Result<String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::from)?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+fn read_along(mut from: UnixStream, to: SyncSender<Input>, wrap: fn(Vec<u8>) -> Input) -> std::io::Result<()> {
+    let read = move || {
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            if to.send(wrap(buffer[..count].to_vec())).is_err() {
+                return;
+            }
+        }
+        // The session may be gone already: then nobody needs to know.
+        to.send(Input::Closed).ok();
+    };
+    std::thread::Builder::new().name("serial".to_owned()).spawn(read).map(drop)
+}

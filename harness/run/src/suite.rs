@@ -1,0 +1,306 @@
+//! Drives a suite to its end, in as many VMs as its crashes take.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use kernrig_catalog::Test;
+use kernrig_events::{Class, Event, Outcome, Verdict};
+use kernrig_klog::{Report, Severity};
+use kernrig_plan::{BOOT, Decision, END, Evidence, Suite, judge};
+use kernrig_vm::{Launcher, VmSpec};
+
+use crate::schedule::Settings;
+use crate::session::{Session, Stop};
+use crate::timing::{Limits, Timing};
+use crate::transcript::Transcript;
+
+/// Drives one suite.
+pub(crate) struct Driver<'a> {
+    pub(crate) suite: &'a Suite,
+    pub(crate) settings: &'a Settings,
+    pub(crate) launcher: &'a Launcher,
+    pub(crate) timing: Timing,
+    pub(crate) limits: Limits,
+    pub(crate) vms: &'a AtomicU32,
+    pub(crate) events: &'a Sender<Event>,
+}
+
+/// A VM that is up, or why there is none.
+enum Boot {
+    Up(Box<Session>, u32),
+    Failed(Outcome),
+    Interrupted,
+}
+
+impl Driver<'_> {
+    /// Runs every cell that is to run; each cell of the suite has a verdict afterwards.
+    pub(crate) fn drive(&self) {
+        let mut left = VecDeque::new();
+        for cell in &self.suite.cells {
+            match &cell.decision {
+                Decision::Run => left.push_back(cell.test),
+                Decision::Skip(reason) => self.say(cell.test.name, Verdict::Skip { reason: reason.clone() }),
+            }
+        }
+        if left.is_empty() {
+            return;
+        }
+        let initramfs = match kernrig_image::initramfs(&self.suite.kernel, self.settings.guest) {
+            Ok(initramfs) => initramfs,
+            Err(e) => {
+                self.say(BOOT, Verdict::HarnessError { reason: format!("cannot make the initramfs: {e}") });
+                return self.not_reached(left, "the kernel's initramfs could not be made");
+            }
+        };
+        let mut boot: Option<Outcome> = None;
+        let mut end = Vec::new();
+        let mut failures = 0;
+        while !left.is_empty() {
+            if let Some(reason) = self.limits.forbid(self.timing.boot()) {
+                self.not_reached(std::mem::take(&mut left), &reason);
+                break;
+            }
+            match self.boot(&initramfs.bytes) {
+                Boot::Up(session, vm) => {
+                    failures = 0;
+                    let outcome = self.run_in(*session, vm, &mut left, &mut end);
+                    keep_worse(&mut boot, outcome);
+                }
+                Boot::Failed(outcome) => {
+                    // One more try for a kernel that did come up before: a boot that fails now and then is no reason
+                    // to leave tests undone, and the failure is reported all the same.
+                    let seen_up = boot.as_ref().is_some_and(|b| b.verdict.class() != Class::Harness);
+                    let reason = format!("the kernel did not come up: {}", outcome.verdict.explanation());
+                    keep_worse(&mut boot, outcome);
+                    failures += 1;
+                    if !seen_up || failures > 1 {
+                        self.not_reached(std::mem::take(&mut left), &reason);
+                    }
+                }
+                Boot::Interrupted => self.not_reached(std::mem::take(&mut left), "the run was interrupted"),
+            }
+        }
+        if let Some(outcome) = boot {
+            self.emit(Event::TestFinished(outcome));
+        }
+        self.say_end(end);
+    }
+
+    fn boot(&self, initramfs: &std::sync::Arc<[u8]>) -> Boot {
+        let started = Instant::now();
+        let vm = self.vms.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut session = match self.launch(initramfs, vm) {
+            Ok(session) => session,
+            Err(reason) => return Boot::Failed(self.outcome(BOOT, Verdict::HarnessError { reason })),
+        };
+        let stop = match session.boot() {
+            Ok(()) => return Boot::Up(Box::new(session), vm),
+            Err(Stop::Cancelled) => {
+                self.gone(vm, session.end().1);
+                return Boot::Interrupted;
+            }
+            Err(stop) => stop,
+        };
+        let by_hand = session.by_hand();
+        let (mut console, how) = session.end();
+        let reports = console.take_reports();
+        let verdict = match &stop {
+            Stop::Broken(reason) => Verdict::HarnessError { reason: reason.clone() },
+            _ => Verdict::BootFailure { reason: self.why_no_boot(&stop, &how, &reports, &console) },
+        };
+        self.gone(vm, how);
+        let mut outcome = self.outcome(BOOT, verdict);
+        outcome.diagnostics = vec![format!("to try by hand: {by_hand}")];
+        outcome.seconds = started.elapsed().as_secs_f64();
+        outcome.reports = reports;
+        outcome.console = console.take_excerpt();
+        outcome.vm = vm;
+        Boot::Failed(outcome)
+    }
+
+    fn launch(&self, initramfs: &std::sync::Arc<[u8]>, vm: u32) -> Result<Session, String> {
+        let variant = &self.suite.variant;
+        let spec = VmSpec {
+            qemu: self.settings.qemu.clone(),
+            accelerator: self.settings.accelerator,
+            kernel: self.suite.kernel.image.clone(),
+            initramfs: initramfs.clone(),
+            cmdline: format!("{} {}", kernrig_vm::base_cmdline(self.settings.accelerator), variant.cmdline),
+            memory_mib: variant.memory_mib,
+            cpus: variant.cpus,
+        };
+        let machine = self.launcher.launch(spec).map_err(|e| e.to_string())?;
+        self.emit(Event::VmStarted {
+            vm,
+            kernel: self.suite.kernel.name.clone(),
+            variant: variant.name.clone(),
+            command: machine.by_hand(),
+        });
+        let stem = format!("{}+{}.{vm}", file_name(&self.suite.kernel.name), file_name(&variant.name));
+        let transcript = Transcript::open(self.settings.consoles.as_deref(), &stem)
+            .map_err(|e| format!("cannot write the console of VM {vm}: {e}"))?;
+        Session::new(machine, self.timing, self.limits.clone(), transcript).map_err(|e| e.to_string())
+    }
+
+    fn why_no_boot(&self, stop: &Stop, how: &str, reports: &[Report], console: &crate::console::Console) -> String {
+        let last = console.last_words().map_or_else(String::new, |l| format!("; its last line was: {l}"));
+        let worst = reports.iter().max_by_key(|r| r.severity);
+        match (stop, worst) {
+            (_, Some(report)) if report.severity > Severity::Warning => report.title.clone(),
+            (Stop::Ended, _) => format!("the VM ended before the guest said hello: {how}{last}"),
+            _ if console.bytes == 0 => {
+                let seconds = self.timing.boot().as_secs();
+                format!(
+                    "the kernel printed nothing within {seconds} s: no kernel for this machine, or no serial console"
+                )
+            }
+            _ => format!("the guest did not say hello within {} s{last}", self.timing.boot().as_secs()),
+        }
+    }
+
+    /// Runs tests in a VM until none is left or the VM is not to be trusted any more; gives the boot's outcome.
+    fn run_in(
+        &self,
+        mut session: Session,
+        vm: u32,
+        left: &mut VecDeque<&'static Test>,
+        end: &mut Vec<(String, Report)>,
+    ) -> Outcome {
+        let mut boot = self.booted(&mut session, vm);
+        let mut before = "the boot".to_owned();
+        let mut fit = boot.reports.iter().all(|r| r.severity < Severity::Oops);
+        while fit && !left.is_empty() {
+            let longest = left.front().map_or_else(Default::default, |t| self.timing.outer(t.deadline_s));
+            if let Some(reason) = self.limits.forbid(longest) {
+                self.not_reached(std::mem::take(left), &reason);
+                break;
+            }
+            let Some(test) = left.pop_front() else { break };
+            fit = self.run_test(&mut session, vm, test, &before, end);
+            before = test.name.to_owned();
+        }
+        if !fit && !left.is_empty() && boot.reports.iter().any(|r| r.severity >= Severity::Oops) {
+            let reason = "the kernel oopsed while it booted";
+            self.not_reached(std::mem::take(left), reason);
+        }
+        let (mut console, how) = if fit { session.power_off() } else { session.end() };
+        let late = console.take_reports();
+        end.extend(late.into_iter().map(|report| (before.clone(), report)));
+        self.gone(vm, how);
+        if self.limits.cancelled() && boot.verdict == Verdict::Pass {
+            boot.diagnostics.push("the run was interrupted later".to_owned());
+        }
+        boot
+    }
+
+    /// The outcome of a boot that reached the guest: what the kernel said on the way counts.
+    fn booted(&self, session: &mut Session, vm: u32) -> Outcome {
+        session.console.idle();
+        let reports = session.console.take_reports();
+        let evidence = Evidence {
+            fate: kernrig_plan::Fate::Answered { answer: kernrig_plan::Answer::Ok, taint: session.taint },
+            taint_before: kernrig_plan::Taint(0),
+            reports: &reports,
+        };
+        let mut outcome = self.outcome(BOOT, judge(&evidence));
+        outcome.reports = reports;
+        outcome.console = session.console.take_excerpt();
+        outcome.vm = vm;
+        outcome
+    }
+
+    /// Runs one test; gives whether the VM is fit for another.
+    fn run_test(
+        &self,
+        session: &mut Session,
+        vm: u32,
+        test: &'static Test,
+        before: &str,
+        end: &mut Vec<(String, Report)>,
+    ) -> bool {
+        self.emit(Event::TestStarted { cell: self.suite.id(test.name), vm });
+        let started = Instant::now();
+        let taint_before = session.taint;
+        let number = session.number_of_next_command();
+        let ran = session.run(test, self.suite.probe);
+        let earlier = session.console.take_before(number);
+        end.extend(earlier.into_iter().map(|report| (before.to_owned(), report)));
+        let reports = session.console.take_reports();
+        let verdict = if ran.cancelled {
+            Verdict::NotReached { reason: "the run was interrupted while the test ran".to_owned() }
+        } else {
+            judge(&Evidence { fate: ran.fate.clone(), taint_before, reports: &reports })
+        };
+        let answered = matches!(&ran.fate, kernrig_plan::Fate::Answered { answer, .. }
+            if !matches!(answer, kernrig_plan::Answer::Timeout(_)));
+        let fit = answered && reports.iter().all(|r| r.severity < Severity::Oops);
+        let mut outcome = self.outcome(test.name, verdict);
+        outcome.seconds = started.elapsed().as_secs_f64();
+        outcome.diagnostics = ran.diagnostics;
+        outcome.reports = reports;
+        outcome.console = session.console.take_excerpt();
+        outcome.vm = vm;
+        self.emit(Event::TestFinished(outcome));
+        fit
+    }
+
+    /// What showed when no test was running: laid at the kernel as a whole, saying after what it came.
+    fn say_end(&self, end: Vec<(String, Report)>) {
+        let Some(worst) = end.iter().map(|(_, r)| r.severity).max() else { return };
+        let Some((_, report)) = end.iter().find(|(_, r)| r.severity == worst) else { return };
+        let mut outcome = self.outcome(END, Verdict::Crash { report: Box::new(report.clone()) });
+        outcome.diagnostics = end.iter().map(|(after, r)| format!("after {after}: {}", r.title)).collect();
+        outcome.reports = end.into_iter().map(|(_, r)| r).collect();
+        self.emit(Event::TestFinished(outcome));
+    }
+
+    fn not_reached(&self, tests: VecDeque<&'static Test>, reason: &str) {
+        for test in tests {
+            self.say(test.name, Verdict::NotReached { reason: reason.to_owned() });
+        }
+    }
+
+    fn say(&self, test: &str, verdict: Verdict) {
+        self.emit(Event::TestFinished(self.outcome(test, verdict)));
+    }
+
+    fn gone(&self, vm: u32, how: String) {
+        self.emit(Event::VmEnded { vm, how });
+    }
+
+    fn outcome(&self, test: &str, verdict: Verdict) -> Outcome {
+        Outcome {
+            cell: self.suite.id(test),
+            verdict,
+            seconds: 0.0,
+            diagnostics: Vec::new(),
+            reports: Vec::new(),
+            console: String::new(),
+            vm: 0,
+        }
+    }
+
+    fn emit(&self, event: Event) {
+        // The receiver lives until every sender is gone; if it is not there the process is ending.
+        self.events.send(event).ok();
+    }
+}
+
+/// Of two boots of one suite the worse one is told.
+fn keep_worse(kept: &mut Option<Outcome>, new: Outcome) {
+    let rank = |o: &Outcome| match o.verdict.class() {
+        Class::Good => 0,
+        Class::Neutral => 1,
+        Class::Bad => 2,
+        Class::Harness => 3,
+    };
+    if kept.as_ref().is_none_or(|old| rank(&new) > rank(old)) {
+        *kept = Some(new);
+    }
+}
+
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+}
