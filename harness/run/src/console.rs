@@ -27,6 +27,8 @@ pub(crate) struct Console {
     ended: Option<(u32, String, u64)>,
     reports: Vec<Placed>,
     excerpt: Excerpt,
+    /// Whole pairs of begin and end markers seen.
+    pub(crate) markers: u64,
     /// Bytes seen in all.
     pub(crate) bytes: u64,
     /// The last few lines, for a kernel that did not come up.
@@ -44,6 +46,7 @@ impl Console {
             ended: None,
             reports: Vec::new(),
             excerpt: Excerpt::default(),
+            markers: 0,
             bytes: 0,
             last_lines: VecDeque::new(),
         }
@@ -84,6 +87,7 @@ impl Console {
         match (kind, number) {
             (Some("begin"), Some(n)) => self.begun = Some((n, self.number)),
             (Some("end"), Some(n)) => {
+                self.markers += u64::from(self.begun.is_some_and(|(begun, _)| begun == n));
                 self.ended = Some((n, words.next().unwrap_or_default().to_owned(), self.number));
             }
             _ => {}

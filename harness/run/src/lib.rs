@@ -11,5 +11,7 @@ mod session;
 mod suite;
 mod timing;
 mod transcript;
+mod trial;
 
 pub use schedule::{Run, Settings, jobs};
+pub use trial::Trial;

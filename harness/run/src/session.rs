@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use kernrig_catalog::Test;
 use kernrig_catalog::protocol::PROTOCOL;
 use kernrig_plan::{Fate, Taint};
-use kernrig_vm::Vm;
+use kernrig_vm::{Ended, Vm};
 
 use crate::answer::Ktap;
 use crate::channel::{Line, LineCutter, strip_token};
@@ -72,8 +72,9 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(mut vm: Vm, timing: Timing, limits: Limits, transcript: Transcript) -> std::io::Result<Self> {
         let (sender, inputs) = sync_channel(64);
-        let console = vm.take_console();
-        let channel = vm.take_channel();
+        let taken = || std::io::Error::other("the VM's ports are taken already");
+        let console = vm.take_console().ok_or_else(taken)?;
+        let channel = vm.take_channel().ok_or_else(taken)?;
         let writer = channel.try_clone()?;
         read_along(console, sender.clone(), Input::Console)?;
         read_along(channel, sender, Input::Channel)?;
@@ -97,16 +98,25 @@ impl Session {
 
     /// Waits for the guest's hello, answers it and takes the first taint word.
     pub(crate) fn boot(&mut self) -> Result<(), Stop> {
+        self.hello()?;
+        self.answer_hello()
+    }
+
+    /// Waits for the guest's first line.
+    pub(crate) fn hello(&mut self) -> Result<(), Stop> {
         let until = Instant::now() + self.timing.boot();
         loop {
             match self.line(until)? {
-                Line::Hello(PROTOCOL) => break,
+                Line::Hello(PROTOCOL) => return Ok(()),
                 Line::Hello(other) => {
                     return Err(Stop::Broken(format!("the guest speaks protocol {other}, kernrig speaks {PROTOCOL}")));
                 }
                 _ => {}
             }
         }
+    }
+
+    pub(crate) fn answer_hello(&mut self) -> Result<(), Stop> {
         for _ in 0..TRIES {
             self.send(&format!("hello {PROTOCOL} nonce={}", self.nonce))?;
             match self.wait_for(Instant::now() + self.timing.acknowledgement(), |l| *l == Line::Ack(0)) {
@@ -129,6 +139,16 @@ impl Session {
     }
 
     /// Has the guest write `count` marker pairs; gives how many of them came out of the console.
+    pub(crate) fn markers(&mut self, count: u32) -> Result<u64, Stop> {
+        let before = self.console.markers;
+        let number = self.command("markers", &format!("count={count}"))?;
+        let until = Instant::now() + self.timing.outer(count.div_ceil(20));
+        self.wait_for(until, |l| matches!(l, Line::Done(n, _) if *n == number))?;
+        self.drain_while(self.timing.marker(), |s| s.console.markers - before < u64::from(count));
+        Ok(self.console.markers - before)
+    }
+
+    /// The number that the next command will have.
     pub(crate) fn number_of_next_command(&self) -> u32 {
         self.number + 1
     }
@@ -147,7 +167,12 @@ impl Session {
                 self.provoke();
                 Fate::Silent(format!("no answer {heard}; the test is given {waited} s"))
             }
-            Err(Stop::Ended) => Fate::VmEnded(self.how_it_ended()),
+            Err(Stop::Ended) => match self.ended() {
+                // QEMU's own end is nothing the guest did.
+                Some(ended @ (Ended::Exit { .. } | Ended::Killed(_))) => Fate::Broken(ended.to_string()),
+                Some(ended) => Fate::VmEnded(ended.to_string()),
+                None => Fate::Broken("QEMU closed its ports and lives on".to_owned()),
+            },
             Err(Stop::Cancelled) => Fate::Broken("the run was interrupted".to_owned()),
             Err(Stop::Broken(reason)) => Fate::Broken(reason),
         };
@@ -221,7 +246,7 @@ impl Session {
 
     /// The QEMU command, for a user to try by hand.
     pub(crate) fn by_hand(&self) -> String {
-        self.vm.by_hand()
+        self.vm.by_hand().to_owned()
     }
 
     /// An NMI makes a stock kernel with `unknown_nmi_panic` print where it is, even with interrupts off.
@@ -232,17 +257,23 @@ impl Session {
         self.console.finish();
     }
 
-    fn how_it_ended(&mut self) -> String {
-        let closed = self.open == 0;
-        match self.vm.end(if closed { Duration::from_secs(5) } else { Duration::ZERO }) {
-            Some(ended) => ended.to_string(),
-            None => "it was stopped by kernrig".to_owned(),
-        }
+    /// How the VM ended; `None` if it has not.
+    fn ended(&self) -> Option<Ended> {
+        // The ports close a moment before QEMU is reaped.
+        if self.open == 0 { self.vm.wait_timeout(Duration::from_secs(10)) } else { self.vm.ended() }
+    }
+
+    fn how_it_ended(&self) -> String {
+        self.ended().map_or_else(|| "it was stopped by kernrig".to_owned(), |ended| ended.to_string())
     }
 
     fn drain(&mut self, longest: Duration) {
+        self.drain_while(longest, |_| true);
+    }
+
+    fn drain_while(&mut self, longest: Duration, more: impl Fn(&Self) -> bool) {
         let until = Instant::now() + longest;
-        while self.receive(until).is_ok() {}
+        while more(self) && self.receive(until).is_ok() {}
     }
 
     fn send(&mut self, line: &str) -> Result<(), Stop> {

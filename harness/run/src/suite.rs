@@ -1,6 +1,7 @@
 //! Drives a suite to its end, in as many VMs as its crashes take.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use kernrig_catalog::Test;
 use kernrig_events::{Class, Event, Outcome, Verdict};
 use kernrig_klog::{Report, Severity};
 use kernrig_plan::{BOOT, Decision, END, Evidence, Suite, judge};
-use kernrig_vm::{Launcher, VmSpec};
+use kernrig_vm::{Boot as BootWords, BootFile, Launcher, Machine, VmSpec, base_cmdline};
 
 use crate::schedule::Settings;
 use crate::session::{Session, Stop};
@@ -25,6 +26,12 @@ pub(crate) struct Driver<'a> {
     pub(crate) limits: Limits,
     pub(crate) vms: &'a AtomicU32,
     pub(crate) events: &'a Sender<Event>,
+}
+
+/// What every VM of a suite boots.
+struct BootFiles {
+    kernel: BootFile,
+    initramfs: BootFile,
 }
 
 /// A VM that is up, or why there is none.
@@ -47,11 +54,11 @@ impl Driver<'_> {
         if left.is_empty() {
             return;
         }
-        let initramfs = match kernrig_image::initramfs(&self.suite.kernel, self.settings.guest) {
-            Ok(initramfs) => initramfs,
-            Err(e) => {
-                self.say(BOOT, Verdict::HarnessError { reason: format!("cannot make the initramfs: {e}") });
-                return self.not_reached(left, "the kernel's initramfs could not be made");
+        let files = match self.boot_files() {
+            Ok(files) => files,
+            Err(reason) => {
+                self.say(BOOT, Verdict::HarnessError { reason });
+                return self.not_reached(left, "there is nothing to boot");
             }
         };
         let mut boot: Option<Outcome> = None;
@@ -62,7 +69,7 @@ impl Driver<'_> {
                 self.not_reached(std::mem::take(&mut left), &reason);
                 break;
             }
-            match self.boot(&initramfs.bytes) {
+            match self.boot(&files) {
                 Boot::Up(session, vm) => {
                     failures = 0;
                     let outcome = self.run_in(*session, vm, &mut left, &mut end);
@@ -88,10 +95,22 @@ impl Driver<'_> {
         self.say_end(end);
     }
 
-    fn boot(&self, initramfs: &std::sync::Arc<[u8]>) -> Boot {
+    fn boot_files(&self) -> Result<BootFiles, String> {
+        let kernel = &self.suite.kernel;
+        let image = kernrig_image::initramfs(kernel, self.settings.guest)
+            .map_err(|e| format!("cannot make the initramfs: {e}"))?;
+        let name = format!("{}.initramfs", file_name(&kernel.name));
+        let path = self.settings.consoles.as_deref().unwrap_or(Path::new("")).join(name);
+        Ok(BootFiles {
+            kernel: BootFile::read(&kernel.image).map_err(|e| e.to_string())?,
+            initramfs: BootFile::from_bytes(&path, &image.bytes).map_err(|e| e.to_string())?,
+        })
+    }
+
+    fn boot(&self, files: &BootFiles) -> Boot {
         let started = Instant::now();
         let vm = self.vms.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut session = match self.launch(initramfs, vm) {
+        let mut session = match self.launch(files, vm) {
             Ok(session) => session,
             Err(reason) => return Boot::Failed(self.outcome(BOOT, Verdict::HarnessError { reason })),
         };
@@ -104,6 +123,10 @@ impl Driver<'_> {
             Err(stop) => stop,
         };
         let by_hand = session.by_hand();
+        if self.settings.consoles.is_some() {
+            // A service to whoever tries by hand: without the file the command is still true.
+            files.initramfs.save(files.initramfs.path()).ok();
+        }
         let (mut console, how) = session.end();
         let reports = console.take_reports();
         let verdict = match &stop {
@@ -120,14 +143,15 @@ impl Driver<'_> {
         Boot::Failed(outcome)
     }
 
-    fn launch(&self, initramfs: &std::sync::Arc<[u8]>, vm: u32) -> Result<Session, String> {
+    fn launch(&self, files: &BootFiles, vm: u32) -> Result<Session, String> {
         let variant = &self.suite.variant;
         let spec = VmSpec {
             qemu: self.settings.qemu.clone(),
             accelerator: self.settings.accelerator,
-            kernel: self.suite.kernel.image.clone(),
-            initramfs: initramfs.clone(),
-            cmdline: format!("{} {}", kernrig_vm::base_cmdline(self.settings.accelerator), variant.cmdline),
+            machine: Machine::pc(self.settings.accelerator),
+            kernel: files.kernel.clone(),
+            initramfs: files.initramfs.clone(),
+            cmdline: format!("{} {}", base_cmdline(self.settings.accelerator, BootWords::Fast), variant.cmdline),
             memory_mib: variant.memory_mib,
             cpus: variant.cpus,
         };
@@ -136,7 +160,7 @@ impl Driver<'_> {
             vm,
             kernel: self.suite.kernel.name.clone(),
             variant: variant.name.clone(),
-            command: machine.by_hand(),
+            command: machine.by_hand().to_owned(),
         });
         let stem = format!("{}+{}.{vm}", file_name(&self.suite.kernel.name), file_name(&variant.name));
         let transcript = Transcript::open(self.settings.consoles.as_deref(), &stem)
