@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::Report;
 use crate::lines::Line;
-use crate::machinery::{ENTRIES, ENTRIES_FOR_ALL, LOWEST, REPORTING, WAITING, WATCHING, lists};
+use crate::machinery::{ENTRIES, ENTRIES_FOR_ALL, HELPERS, LOWEST, REPORTING, WAITING, WATCHING, lists};
 use crate::rules::{Blame, SAME_BUG};
 use crate::stream::Open;
 use crate::trace::{self, Frame};
@@ -26,16 +26,41 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Lockdep's `at: [<addr>] fn+0x1/0x2`.
 static LOCK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r" at: (?:\[<[0-9a-f]+>\] ?)*([A-Za-z_][A-Za-z0-9_.]*)(?:\+0x| )").expect("a constant pattern")
+    Regex::new(r" at: (?:\[<[0-9a-f]+>\] *)*([A-Za-z_][A-Za-z0-9_.]*)(?:\+0x| )").expect("a constant pattern")
 });
 
 /// KASAN's `Read of size 8 at addr …`.
 static ACCESS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(Read|Write|read|write) (?:of size|at 0x)").expect("a constant pattern"));
+    LazyLock::new(|| Regex::new(r"^(Read|Write|read|write) (?:of size|at addr)").expect("a constant pattern"));
 
 /// What differs from run to run in a title.
 static VARYING: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"0x[0-9a-f]+|[0-9a-f]{8,16}").expect("a constant pattern"));
+
+/// Lockdep is about to say where the lock was being taken.
+static LOCKING: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("trying to (?:acquire|lock)|inconsistent [{]|takes:").expect("a constant pattern"));
+
+/// What stands above a stack.
+const HEADINGS: &[&str] = &["Call Trace", "Call trace", "Backtrace", "stack backtrace", "backtrace"];
+/// What ends one that has no blank line after it.
+const ENDINGS: &[&str] = &[
+    "RIP  [<",
+    "EIP: [<",
+    "---[",
+    "RIP: 0033",
+    "RIP: 0023",
+    "Allocated by",
+    "Freed by",
+    "Uninit was",
+    "Modules linked in",
+];
+/// Kinds that print their first stack without a heading.
+const UNHEADED: &[&str] = &["KMSAN", "KCSAN", "KFENCE"];
+/// Most stacks read of one splat.
+const MAX_STACKS: usize = 8;
+/// Marks, in a stack, that the registers of a trap stood there; no function is called that.
+const POINTED: &str = "(registers)";
 
 /// What the lines of a splat say.
 #[derive(Debug, Default)]
@@ -52,7 +77,7 @@ struct Seen {
 /// Makes the report of a collected splat.
 pub(crate) fn report(open: &Open) -> Report {
     let lines = open.lines.get(..open.belonging).unwrap_or(&open.lines);
-    let seen = see(lines, open.caller.as_deref());
+    let seen = see(open, &open.lines);
     let stack = blamed(open.rule.blame, &seen);
     let at = stack.first().map(String::as_str);
     let title = title(open, &seen, at);
@@ -71,66 +96,107 @@ pub(crate) fn report(open: &Open) -> Report {
 }
 
 /// Reads the lines, those of other callers (mixed in by other CPUs) left out.
-fn see(lines: &[Line], caller: Option<&str>) -> Seen {
+fn see(open: &Open, lines: &[Line]) -> Seen {
     let mut seen = Seen::default();
-    let (mut stacks, mut in_stack) = (0, false);
+    let mut stacks = Stacks::new(UNHEADED.contains(&open.rule.kind));
     let mut locking = false;
-    for line in lines {
-        if caller.is_some() && line.caller.is_some() && line.caller.as_deref() != caller {
-            continue;
+    let keep = |place: &mut Option<String>, value: Option<&str>| {
+        if place.is_none() {
+            *place = value.map(str::to_owned);
         }
+    };
+    let ours = |line: &&Line| open.caller.is_none() || line.caller.is_none() || line.caller == open.caller;
+    for line in lines.iter().filter(ours) {
         let body = line.body();
-        let set = |place: &mut Option<String>, value: Option<&str>| {
-            if place.is_none() {
-                *place = value.map(str::to_owned);
-            }
-        };
-        set(&mut seen.task, trace::task(body));
-        set(&mut seen.taint, trace::taint(body));
-        set(&mut seen.access, ACCESS.captures(body).and_then(|c| c.get(1)).map(|m| m.as_str()));
-        if let Some(name) = NAMED.captures(body).and_then(|c| c.get(1)) {
-            set(&mut seen.named, Some(&trace::normalise(name.as_str())));
-        }
-        locking |= body.contains("trying to acquire")
-            || body.contains("inconsistent {")
-            || body.contains("takes:")
-            || body.contains("trying to lock");
-        if locking && let Some(name) = LOCK.captures(body).and_then(|c| c.get(1)) {
-            set(&mut seen.lock, Some(&trace::normalise(name.as_str())));
+        keep(&mut seen.task, trace::task(body));
+        keep(&mut seen.taint, trace::taint(body));
+        keep(&mut seen.access, ACCESS.captures(body).and_then(|c| c.get(1)).map(|m| m.as_str()));
+        keep(&mut seen.named, group(&NAMED, body).as_deref());
+        locking |= LOCKING.is_match(body);
+        if locking {
+            keep(&mut seen.lock, group(&LOCK, body).as_deref());
         }
         if let Some(name) = trace::pointer(body) {
-            // Registers in the middle of a stack: what stands above them is the trap's own way here.
-            if in_stack && stacks == 1 && seen.pointer.is_none() {
-                seen.stack.clear();
-                seen.stack.push(Frame { name: name.clone(), reliable: true });
+            // Registers printed before the stack belong to what the stack shows; in the middle they are the trap's.
+            if seen.pointer.is_none() {
+                stacks.pointer(&name);
             }
-            set(&mut seen.pointer, Some(&name));
-            continue;
-        }
-        let word = body.trim_start();
-        if word.starts_with("Call Trace")
-            || word.starts_with("Call trace")
-            || word.starts_with("Backtrace")
-            || word.starts_with("stack backtrace")
-            || word.starts_with("backtrace")
-        {
-            // `stack backtrace:` is a heading of its own above `Call Trace:`.
-            stacks += u32::from(!in_stack || !seen.stack.is_empty());
-            in_stack = true;
-        } else if let Some(frame) = trace::frame(body) {
-            if in_stack && stacks == 1 && seen.stack.len() < 4 * MAX_FRAMES {
-                seen.stack.push(frame);
-            }
-        } else if in_stack
-            && (word.starts_with("Code:")
-                || word.starts_with("---[")
-                || word.starts_with("RIP: 00")
-                || word.starts_with("Allocated by"))
-        {
-            in_stack = false;
+            keep(&mut seen.pointer, Some(&name));
+        } else {
+            stacks.line(body);
         }
     }
+    seen.stack = stacks.pick(open.rule.blame);
     seen
+}
+
+fn group(pattern: &Regex, text: &str) -> Option<String> {
+    Some(trace::normalise(pattern.captures(text)?.get(1)?.as_str()))
+}
+
+/// The stacks of a splat, in order.
+struct Stacks {
+    all: Vec<Vec<Frame>>,
+    inside: bool,
+    unheaded: bool,
+}
+
+impl Stacks {
+    fn new(unheaded: bool) -> Self {
+        Self { all: Vec::new(), inside: false, unheaded }
+    }
+
+    fn line(&mut self, body: &str) {
+        let word = body.trim_start();
+        if HEADINGS.iter().any(|heading| word.starts_with(heading)) {
+            // `stack backtrace:` stands above a `Call Trace:` of its own.
+            self.begin();
+        } else if let Some(frame) = trace::frame(body) {
+            if !self.inside && self.unheaded && self.all.is_empty() {
+                self.begin();
+            }
+            if self.inside
+                && let Some(stack) = self.all.last_mut()
+                && stack.len() < 4 * MAX_FRAMES
+            {
+                stack.push(frame);
+            }
+        } else if self.inside && ENDINGS.iter().any(|ending| word.starts_with(ending)) {
+            self.inside = false;
+        }
+    }
+
+    fn begin(&mut self) {
+        if self.all.len() < MAX_STACKS && self.all.last().is_none_or(|stack| !stack.is_empty()) {
+            self.all.push(Vec::new());
+            self.inside = true;
+        } else {
+            self.inside = self.all.last().is_some_and(Vec::is_empty);
+        }
+    }
+
+    /// Registers in the middle of a stack: what stands above them is the trap's own way here.
+    fn pointer(&mut self, name: &str) {
+        if self.inside
+            && let Some(stack) = self.all.last_mut()
+            && !stack.iter().any(|frame| frame.name == POINTED)
+        {
+            stack.push(Frame { name: POINTED.to_owned(), reliable: true });
+            stack.push(Frame { name: name.to_owned(), reliable: true });
+        }
+    }
+
+    /// The stack that counts: the first; for a stall the first that is not the watcher's own.
+    fn pick(self, blame: Blame) -> Vec<Frame> {
+        let watcher = |stack: &Vec<Frame>| stack.iter().any(|frame| frame.name == "rcu_gp_kthread");
+        let mut stacks = self.all.into_iter().filter(|stack| !stack.is_empty());
+        let mut stack = if blame == Blame::Stall { stacks.find(|stack| !watcher(stack)) } else { stacks.next() }
+            .unwrap_or_default();
+        if let Some(at) = stack.iter().position(|frame| frame.name == POINTED) {
+            stack.drain(..=at);
+        }
+        stack
+    }
 }
 
 /// The frames from the function to blame on, innermost first; empty where there is none to be had.
@@ -148,18 +214,21 @@ fn blamed(blame: Blame, seen: &Seen) -> Vec<String> {
         match stack.iter().position(|name| name == first) {
             Some(at) => drop(stack.drain(..at)),
             None => {
-                let from = stack.iter().position(|name| !lists(REPORTING, name)).unwrap_or(0);
+                let from = stack.iter().position(|name| !lists(REPORTING, name)).unwrap_or(stack.len());
                 stack.drain(..from);
                 stack.insert(0, first.clone());
             }
         }
     }
+    let innocent = |name: &str| lists(REPORTING, name) || lists(HELPERS, name);
     let from = match blame {
         Blame::Stall => stall(&stack),
-        Blame::Stack => stack.iter().position(|n| !lists(REPORTING, n) && !lists(WAITING, n)),
-        _ => stack.iter().position(|n| !lists(REPORTING, n)),
+        Blame::Stack => stack.iter().position(|n| !innocent(n) && !lists(WAITING, n)),
+        _ => stack.iter().position(|n| !innocent(n) && !lists(LOWEST, n)),
     };
-    stack.drain(..from.unwrap_or(0));
+    // Where all is machinery, the function the header or the registers name is better than none.
+    let from = from.unwrap_or(if first.is_some() { 0 } else { stack.len() });
+    stack.drain(..from);
     stack.truncate(MAX_FRAMES);
     stack
 }
@@ -168,9 +237,13 @@ fn blamed(blame: Blame, seen: &Seen) -> Vec<String> {
 fn stall(stack: &[String]) -> Option<usize> {
     let idle = |n: &String| lists(REPORTING, n) || lists(WATCHING, n);
     let top = stack.iter().position(|n| !idle(n))?;
+    if let Some(at) = stack.iter().position(|n| n.starts_with("smp_call_function")) {
+        return Some(at);
+    }
     for (at, name) in stack.iter().enumerate().skip(top) {
         if lists(ENTRIES, name) {
-            let before = lists(ENTRIES_FOR_ALL, name) && at > top;
+            let before =
+                lists(ENTRIES_FOR_ALL, name) && at > top && stack.get(at - 1).is_some_and(|n| !lists(REPORTING, n));
             return Some(if before { at - 1 } else { at });
         }
     }

@@ -13,6 +13,9 @@ pub(crate) struct Frame {
     pub(crate) reliable: bool,
 }
 
+/// Longest function name kept (`KSYM_NAME_LEN` was 128 to 6.0 and is 512 since; Rust's mangled ones need some of it).
+const MAX_NAME: usize = 256;
+
 const SYMBOL: &str = r"([A-Za-z_.][A-Za-z0-9_.$]*|<[A-Za-z_][A-Za-z0-9_:. ,<>&]*)";
 
 fn pattern(text: &str) -> Regex {
@@ -69,6 +72,7 @@ pub(crate) fn taint(line: &str) -> Option<&str> {
 /// A function's name without what compilers (`.isra.0`, `.part.4`, `.constprop.1`, `.cold`) and syscall wrappers
 /// (`__x64_sys_…`, `SyS_…`) put around it: one function, one name over all kernels.
 pub(crate) fn normalise(name: &str) -> String {
+    let name = name.get(..MAX_NAME).unwrap_or(name);
     if name.starts_with('<') {
         return name.trim_end_matches('+').to_owned();
     }
