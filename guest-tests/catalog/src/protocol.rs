@@ -16,9 +16,16 @@
 //! host:  settle 2
 //! guest: ack 2
 //! guest: done 2 taint=0
-//! host:  poweroff 3
+//! host:  markers 3 count=1000
 //! guest: ack 3
+//! guest: done 3 taint=0                 (1000 pairs `begin 3 markers.I`, `end 3 I` were written to /dev/kmsg)
+//! host:  poweroff 4
+//! guest: ack 4                          (then it restarts the machine, which ends QEMU)
 //! ```
+//!
+//! `done` carries `settle=WHY` when the kernel did not come to rest after the test: `timeout` (dying network namespaces
+//! are still there), `unkillable` (a process is). Further `key=value` words of `run` are the test's own parameters.
+//! The guest may send empty lines: after a test has written to the port, its own lines start afresh.
 //!
 //! Result lines are KTAP version 1 with the token in brackets at the end: `ok N name`,
 //! `not ok N name`, `ok N name # SKIP reason`, `not ok N name # TIMEOUT reason`, `not ok N name # ERROR reason` (the

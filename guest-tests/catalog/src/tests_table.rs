@@ -72,6 +72,11 @@ impl Test {
         self.uses_netns = true;
         self
     }
+
+    const fn breaks_the_kernel(mut self) -> Self {
+        self.selftest = true;
+        self
+    }
 }
 
 /// Every test, in the order in which they run.
@@ -260,4 +265,15 @@ pub static TESTS: &[Test] = &[
     test("aufs::whiteout_hides_lower", "a removed file is gone from AUFS, stays in the lower and can be made anew")
         .kconfig(&[AUFS])
         .modules(&["aufs"]),
+    // What the harness must notice. A stock kernel does these things only when helped: guest/selftest.rs.
+    test("selftest::oops", "a kernel oops that the VM survives is seen and laid at its test").breaks_the_kernel(),
+    test("selftest::warn", "a kernel warning that hurts nobody is seen and laid at its test").breaks_the_kernel(),
+    test("selftest::garbage", "junk and forged lines on console and channel change no verdict").breaks_the_kernel(),
+    test("selftest::panic", "a kernel panic is seen and laid at its test").deadline(5).breaks_the_kernel(),
+    test("selftest::hang", "a CPU that hangs with interrupts off is noticed and laid at its test")
+        .deadline(5)
+        .breaks_the_kernel(),
+    test("selftest::lost", "a machine that resets without a word is noticed and laid at its test")
+        .deadline(5)
+        .breaks_the_kernel(),
 ];

@@ -8,20 +8,29 @@
 
 extern crate alloc;
 
+#[macro_use]
+mod test_api;
+
+mod channel;
+mod command;
 mod files;
 mod heap;
 mod memory;
+mod modules;
+mod power;
+mod ready;
+mod run;
+mod selftest;
+mod serve;
+mod settle;
 mod start;
-#[expect(dead_code, unused_imports, reason = "tests of all ages draw on it: each name is here as the kernel has it")]
+#[expect(dead_code, reason = "tests of all ages draw on it: each name is here as the kernel has it")]
 mod sys;
-#[macro_use]
-mod test_api;
 mod tests;
 
 fn main() {
-    let ctx = test_api::Ctx { probe: false, params: alloc::vec::Vec::new() };
-    for (name, test) in tests::TESTS {
-        ctx.note(name);
-        let _ = test(&ctx);
-    }
+    ready::mount_all();
+    ready::standard_streams();
+    ready::tune();
+    serve::serve();
 }
