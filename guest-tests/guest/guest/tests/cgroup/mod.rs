@@ -1,0 +1,122 @@
+//! Control groups: a hierarchy is mounted for the test, its groups are removed when they go out of scope.
+
+mod load;
+pub(crate) mod v1;
+mod v1_tests;
+pub(crate) mod v2;
+mod v2_tests;
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+
+use crate::files;
+use crate::sys::{self, Errno};
+use crate::test_api::{Check, OrStop as _, Stop, time_left};
+
+pub(crate) use v1_tests::{freezer_stops_and_thaws, memory_limit_ooms_only_the_offender};
+pub(crate) use v2_tests::{
+    freeze_stops_and_thaws, kill_kills_all, memory_max_ooms_only_the_offender, pids_max_refuses_fork,
+};
+
+/// A cgroup; when dropped its processes are killed and it is removed.
+pub(crate) struct Group {
+    path: String,
+    /// The file that moves a process in: v1 before 3.0 moves single tasks only, by `tasks`.
+    members: &'static str,
+}
+
+impl Group {
+    fn make(path: String, members: &'static str) -> Result<Group, Stop> {
+        // One of an earlier test that was killed before it could clean up.
+        if sys::rmdir(&path).is_err() && files::exists(&path) {
+            return Err(Stop::Fail(format!("{path} is there already and in use: left over by an earlier test")));
+        }
+        sys::mkdir(&path, 0o755).or_fail(&format!("mkdir {path}"))?;
+        Ok(Group { path, members })
+    }
+
+    /// A group below this one.
+    pub(crate) fn child(&self, name: &str) -> Result<Group, Stop> {
+        Group::make(format!("{}/{name}", self.path), self.members)
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("{}/{name}", self.path)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        files::exists(&self.file(name))
+    }
+
+    /// Writes one of its files; one that is not there means a kernel without that feature.
+    pub(crate) fn set(&self, name: &str, value: &str) -> Check {
+        let path = self.file(name);
+        match files::write(&path, value) {
+            Err(Errno::ENOENT) => Err(Stop::Absent(format!("there is no {path}"))),
+            other => other.or_fail(&format!("write `{value}` to {path}")),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Result<String, Stop> {
+        let path = self.file(name);
+        match files::read_text(&path) {
+            Err(Errno::ENOENT) => Err(Stop::Absent(format!("there is no {path}"))),
+            other => Ok(other.or_fail(&format!("read {path}"))?.trim().to_string()),
+        }
+    }
+
+    /// The number after a word in a file of `word number` lines; `None` where this kernel has no such line or file.
+    fn count(&self, name: &str, word: &str) -> Option<u64> {
+        let text = files::read_text(&self.file(name)).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(word)?.strip_prefix(' '))?;
+        line.trim().parse().ok()
+    }
+
+    /// Moves this process in.
+    pub(crate) fn join(&self) -> Check {
+        self.set(self.members, "0").or_else(|_| self.set(self.members, &sys::getpid().to_string()))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Killed processes leave their group on their way out, a moment later: EBUSY till then.
+        let _ = eventually(2_000, || {
+            for member in files::read_text(&self.file(self.members)).unwrap_or_default().lines() {
+                let _ = member.parse().map(|pid| sys::kill(pid, sys::sig::KILL));
+            }
+            sys::rmdir(&self.path) != Err(Errno::EBUSY)
+        });
+    }
+}
+
+/// Asks again and again till it is so; false when the time, or the test's, is up.
+fn eventually(mut within_ms: u64, mut so: impl FnMut() -> bool) -> bool {
+    const STEP_MS: u64 = 5;
+    loop {
+        if so() {
+            return true;
+        }
+        if within_ms < STEP_MS || time_left() < 1_000 {
+            return false;
+        }
+        within_ms -= STEP_MS;
+        sys::sleep_ms(STEP_MS);
+    }
+}
+
+/// A line of `/proc/cgroups`.
+struct Controller {
+    /// Number of the v1 hierarchy it is attached to, 0 for none.
+    hierarchy: u64,
+    enabled: bool,
+}
+
+/// What `/proc/cgroups` says of a controller; since 6.13 it lists only those that have v1 files.
+fn controller(name: &str) -> Option<Controller> {
+    let text = files::read_text("/proc/cgroups").ok()?;
+    let line = text.lines().find(|line| line.split_whitespace().next() == Some(name))?;
+    let mut numbers = line.split_whitespace().skip(1).map(|n| n.parse::<u64>().unwrap_or(0));
+    let (hierarchy, _groups, enabled) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    Some(Controller { hierarchy, enabled: enabled != 0 })
+}

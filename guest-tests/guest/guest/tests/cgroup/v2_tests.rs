@@ -1,0 +1,86 @@
+//! Tests of the v2 hierarchy.
+
+use super::load::{forker, only_the_offender_is_killed, resident, stops_and_goes_on};
+use super::{Group, eventually, v2};
+use crate::sys::{End, sig};
+use crate::test_api::{Check, Ctx};
+use crate::tests::scratch;
+
+/// A child above `memory.max` is OOM-killed and counted as that, a sibling with the same limit lives.
+pub(crate) fn memory_max_ooms_only_the_offender(_: &Ctx) -> Check {
+    scratch::own_mounts()?;
+    let root = v2::mount()?;
+    root.enable("memory")?;
+    let (offender, sibling) = (root.child("kr-offender")?, root.child("kr-sibling")?);
+    for group in [&offender, &sibling] {
+        group.set("memory.max", "16M")?;
+    }
+    only_the_offender_is_killed(&offender, &sibling)?;
+    // oom_kill is counted since 4.13.
+    if let (Some(over), Some(under)) =
+        (offender.count("memory.events", "oom_kill"), sibling.count("memory.events", "oom_kill"))
+    {
+        ensure!(
+            (over, under) == (1, 0),
+            "memory.events counts {over} OOM kills of the offender, {under} of the sibling"
+        );
+    }
+    Ok(())
+}
+
+/// Fork is EAGAIN at `pids.max`, works again when it is raised, and the sibling is not limited.
+pub(crate) fn pids_max_refuses_fork(_: &Ctx) -> Check {
+    scratch::own_mounts()?;
+    let root = v2::mount()?;
+    root.enable("pids")?;
+    let (limited, sibling) = (root.child("kr-limited")?, root.child("kr-sibling")?);
+    limited.set("pids.max", "3")?;
+    let (one, other) = (forker(&limited)?, forker(&sibling)?);
+    for expected in ["forked", "forked", "EAGAIN", "EAGAIN"] {
+        let outcome = one.ask("fork")?;
+        ensure!(outcome == expected, "at pids.max 3, with {} in it, fork is {outcome}", limited.get("pids.current")?);
+    }
+    for _ in 0..4 {
+        let outcome = other.ask("fork")?;
+        ensure!(outcome == "forked", "fork in the sibling without a limit is {outcome}");
+    }
+    limited.set("pids.max", "4")?;
+    let outcome = one.ask("fork")?;
+    ensure!(outcome == "forked", "fork after pids.max was raised is {outcome}");
+    let current = limited.get("pids.current")?;
+    ensure!(current == "4", "pids.current is {current} with 4 processes");
+    Ok(())
+}
+
+fn freeze(group: &Group, on: bool) -> Check {
+    group.set("cgroup.freeze", if on { "1" } else { "0" })?;
+    let wanted = Some(u64::from(on));
+    let so = eventually(10_000, || group.count("cgroup.events", "frozen") == wanted);
+    ensure!(so, "cgroup.freeze {} was written, cgroup.events says `{}`", u8::from(on), group.get("cgroup.events")?);
+    Ok(())
+}
+
+/// Processes of a frozen cgroup stand still while those of its sibling go on, and go on after the thaw.
+pub(crate) fn freeze_stops_and_thaws(_: &Ctx) -> Check {
+    scratch::own_mounts()?;
+    let root = v2::mount()?;
+    let (frozen, free) = (root.child("kr-frozen")?, root.child("kr-free")?);
+    stops_and_goes_on(&frozen, &free, || freeze(&frozen, true), || freeze(&frozen, false))
+}
+
+/// `cgroup.kill` kills the members of the group and of the groups below it, and the sibling's lives.
+pub(crate) fn kill_kills_all(_: &Ctx) -> Check {
+    scratch::own_mounts()?;
+    let root = v2::mount()?;
+    let (group, sibling) = (root.child("kr-killed")?, root.child("kr-sibling")?);
+    let below = group.child("below")?;
+    let (member, deep, bystander) = (resident(&group)?, resident(&below)?, resident(&sibling)?);
+    member.ask("alive?")?;
+    deep.ask("alive?")?;
+    group.set("cgroup.kill", "1")?;
+    for (process, place) in [(&member, "the group"), (&deep, "a group below it")] {
+        let end = process.death()?;
+        ensure!(end == End::Signal(sig::KILL), "the process in {place} {end}, not killed by SIGKILL");
+    }
+    bystander.ask("alive?").map(drop)
+}
