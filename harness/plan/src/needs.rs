@@ -81,6 +81,7 @@ mod tests {
             modules: modules.iter().map(module).collect(),
             packages: Vec::new(),
             notes: Vec::new(),
+            lease: kernrig_kernels::cache::Lease::none(),
         }
     }
 

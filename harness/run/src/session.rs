@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use kernrig_catalog::Test;
 use kernrig_catalog::protocol::PROTOCOL;
-use kernrig_plan::{Fate, Taint};
+use kernrig_plan::{Answer, Fate, Taint};
 use kernrig_vm::{Ended, Vm};
 
 use crate::answer::Ktap;
@@ -54,6 +54,8 @@ pub(crate) struct Ran {
 /// A VM and the conversation with its guest.
 pub(crate) struct Session {
     pub(crate) console: Console,
+    /// Whether the kernel came to rest after the last test.
+    pub(crate) rested: bool,
     /// Taint word when the last command had settled.
     pub(crate) taint: Taint,
     vm: Vm,
@@ -81,6 +83,7 @@ impl Session {
         let nonce = token()?;
         Ok(Self {
             console: Console::new(&nonce),
+            rested: true,
             taint: Taint(0),
             vm,
             writer,
@@ -220,10 +223,10 @@ impl Session {
             }
         }
         self.taint = taint(values);
-        if let Some((_, how)) = values.iter().find(|(k, v)| k == "settle" && v != "ok") {
-            return Ok(Fate::Broken(format!("the kernel did not settle after the test: {how}")));
-        }
+        let unsettled = values.iter().find(|(key, _)| key == "settle").map(|(_, why)| unsettled(why));
+        self.rested = unsettled.is_none();
         match &ktap.answer {
+            Some(Answer::Ok | Answer::Skip(_)) if unsettled.is_some() => Ok(Fate::Silent(unsettled.unwrap_or_default())),
             Some(answer) => Ok(Fate::Answered { answer: answer.clone(), taint: self.taint }),
             None => Ok(Fate::Broken("the guest ended the test without a result".to_owned())),
         }
@@ -367,6 +370,14 @@ impl fmt::Debug for Session {
     }
 }
 
+fn unsettled(why: &str) -> String {
+    match why {
+        "timeout" => "the test is over, but the network namespaces it used are not cleaned up in time".to_owned(),
+        "unkillable" => "the test is over, but a process of it survives SIGKILL".to_owned(),
+        other => format!("the test is over, but the kernel does not come to rest: {other}"),
+    }
+}
+
 fn taint(values: &[(String, String)]) -> Taint {
     // A kernel without the file (no sysctl) says nothing of its taint: 0 then, and the console is all there is.
     Taint(values.iter().find(|(k, _)| k == "taint").and_then(|(_, v)| v.parse().ok()).unwrap_or(0))
@@ -374,7 +385,7 @@ fn taint(values: &[(String, String)]) -> Taint {
 
 fn token() -> std::io::Result<String> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(std::io::Error::from)?;
+    getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 

@@ -259,7 +259,7 @@ impl Driver<'_> {
         };
         let answered = matches!(&ran.fate, kernrig_plan::Fate::Answered { answer, .. }
             if !matches!(answer, kernrig_plan::Answer::Timeout(_)));
-        let fit = answered && reports.iter().all(|r| r.severity < Severity::Oops);
+        let fit = answered && session.rested && reports.iter().all(|r| r.severity < Severity::Oops);
         let mut outcome = self.outcome(test.name, verdict);
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome.diagnostics = ran.diagnostics;
