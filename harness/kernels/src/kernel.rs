@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::KernelVersion;
+use crate::cache::Lease;
 
 /// A kernel that is on this machine and ready to boot. Paths stay valid as long as the value (and its cache lock) lives.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Kernel {
     pub packages: Vec<Package>,
     /// What the user should know of it.
     pub notes: Vec<String>,
+    /// Keeps the cache entry that the paths lie in from being pruned; [`Lease::none`] for files of the user's own.
+    pub lease: Lease,
 }
 
 /// A module, decompressed, on this machine.
