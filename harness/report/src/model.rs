@@ -1,0 +1,155 @@
+//! The model: a run's events folded into what reports are about.
+
+use kernrig_events::{Class, Event, KernelInfo, Outcome, Verdict};
+
+/// What happened on one kernel × variant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Suite {
+    /// Name of the kernel entry.
+    pub kernel: String,
+    /// Name of the variant.
+    pub variant: String,
+    /// Verdicts, in the order they were reached.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// A kernel that could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// Name of the kernel entry.
+    pub kernel: String,
+    /// Why not.
+    pub reason: String,
+    /// The entry says it may be missing.
+    pub optional: bool,
+}
+
+/// A run, as far as its events tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    /// kernrig's version; empty until the run began.
+    pub kernrig: String,
+    /// When it began, seconds since 1970-01-01 UTC.
+    pub started_unix: u64,
+    /// Accelerator in use.
+    pub accelerator: String,
+    /// QEMU's version line.
+    pub qemu: String,
+    /// Cells planned.
+    pub cells: usize,
+    /// Kernels that were ready, in order.
+    pub kernels: Vec<KernelInfo>,
+    /// Kernels that could not be had, in order.
+    pub unavailable: Vec<Unavailable>,
+    /// One for each kernel × variant, in order of the first VM or verdict.
+    pub suites: Vec<Suite>,
+    /// What the user should know and that belongs to no cell, in order.
+    pub notices: Vec<String>,
+    /// What cut the run short. A record without its end was cut short too: see [`Model::interruption`].
+    pub interrupted: Option<String>,
+    /// The run's last event was seen.
+    pub finished: bool,
+    /// Wall-clock seconds of the run.
+    pub seconds: f64,
+}
+
+impl Model {
+    /// Folds all events of a run.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut model = Self::default();
+        events.into_iter().for_each(|event| model.add(event));
+        model
+    }
+
+    /// Folds one event more.
+    pub fn add(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { kernrig, started_unix, cells, accelerator, qemu, .. } => {
+                self.kernrig.clone_from(kernrig);
+                self.started_unix = *started_unix;
+                self.cells = *cells;
+                self.accelerator.clone_from(accelerator);
+                self.qemu.clone_from(qemu);
+            }
+            Event::KernelReady(kernel) => self.kernels.push(kernel.clone()),
+            Event::KernelUnavailable { kernel, reason, optional } => self.unavailable.push(Unavailable {
+                kernel: kernel.clone(),
+                reason: reason.clone(),
+                optional: *optional,
+            }),
+            Event::VmStarted { kernel, variant, .. } => drop(self.suite(kernel, variant)),
+            Event::TestFinished(outcome) => {
+                self.suite(&outcome.cell.kernel, &outcome.cell.variant).outcomes.push(outcome.clone());
+            }
+            Event::Notice { text } => self.notices.push(text.clone()),
+            Event::RunFinished { interrupted, seconds } => {
+                self.interrupted.clone_from(interrupted);
+                self.seconds = *seconds;
+                self.finished = true;
+            }
+            Event::TestStarted { .. } | Event::VmEnded { .. } => {}
+        }
+    }
+
+    fn suite(&mut self, kernel: &str, variant: &str) -> &mut Suite {
+        let at = self.suites.iter().position(|s| s.kernel == kernel && s.variant == variant);
+        let at = at.unwrap_or_else(|| {
+            self.suites.push(Suite { kernel: kernel.into(), variant: variant.into(), outcomes: Vec::new() });
+            self.suites.len() - 1
+        });
+        &mut self.suites[at]
+    }
+
+    /// What is known of a kernel.
+    #[must_use]
+    pub fn kernel(&self, name: &str) -> Option<&KernelInfo> {
+        self.kernels.iter().find(|k| k.name == name)
+    }
+
+    /// What cut the run short, if anything did; a record that just stops counts.
+    #[must_use]
+    pub fn interruption(&self) -> Option<&str> {
+        match &self.interrupted {
+            Some(what) => Some(what),
+            None if !self.finished => Some("the record of the run stops before its end"),
+            None => None,
+        }
+    }
+
+    /// Every verdict, suite by suite.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.suites.iter().flat_map(|suite| &suite.outcomes)
+    }
+
+    /// 0: all as expected. 1: a kernel did not do as it should. 2: kernrig could not do its job, which outweighs 1,
+    /// for then the run says less than it was asked to.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let any = |class| self.outcomes().any(|outcome| outcome.verdict.class() == class);
+        if self.interruption().is_some() || any(Class::Harness) || self.unavailable.iter().any(|u| !u.optional) {
+            2
+        } else {
+            u8::from(any(Class::Bad))
+        }
+    }
+}
+
+/// How much a verdict weighs where one must stand for several: the worse hides no flake.
+pub(crate) fn weight(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Skip { .. } => 0,
+        Verdict::Pass => 1,
+        Verdict::NotReached { .. } => 2,
+        Verdict::HarnessError { .. } => 3,
+        Verdict::Fail { .. } => 4,
+        Verdict::Hang { .. } => 5,
+        Verdict::Lost { .. } => 6,
+        Verdict::BootFailure { .. } => 7,
+        Verdict::Crash { .. } => 8,
+    }
+}
+
+/// `debian-6.1`, or `debian-6.1+memcg`: how reports name a kernel × variant.
+pub(crate) fn place(kernel: &str, variant: &str) -> String {
+    if variant == "default" || variant.is_empty() { kernel.to_owned() } else { format!("{kernel}+{variant}") }
+}

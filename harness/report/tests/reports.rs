@@ -1,0 +1,319 @@
+//! Runs made of events, hostile ones among them, into JUnit and terminal text.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use kernrig_events::{CellId, Event, KernelInfo, Outcome, PackageInfo, Verdict};
+use kernrig_klog::{Report, Severity};
+use kernrig_report::{Model, junit, terminal};
+use quick_xml::Reader;
+use quick_xml::events::Event as Xml;
+
+/// What a guest may say: control characters, escapes, XML's own, ends of CDATA, a fake suite, what is no character.
+const EVIL: &str = "\u{0}\u{1}\u{1b}[2J\u{7f}\u{85}\u{fffe}\u{ffff}\u{202e} <&\"'> ]]> ]]]]>]]>\n\t\r<testsuite id=\"0\" hostname=\"x\"> &#0; </testsuites>";
+
+fn report(severity: Severity) -> Report {
+    Report {
+        kind: "WARNING".into(),
+        severity,
+        title: format!("WARNING in f{EVIL}"),
+        signature: "WARNING:f".into(),
+        frames: vec!["f".into()],
+        taint: None,
+        task: None,
+        corrupted: false,
+        text: format!("WARNING: {EVIL}"),
+    }
+}
+
+fn outcome(kernel: &str, variant: &str, test: &str, verdict: Verdict) -> Event {
+    Event::TestFinished(Outcome {
+        cell: CellId { kernel: kernel.into(), variant: variant.into(), test: test.into() },
+        verdict,
+        seconds: 1.2345,
+        diagnostics: vec![format!("said {EVIL}")],
+        reports: vec![],
+        console: format!("console {EVIL}"),
+        vm: 1,
+    })
+}
+
+fn started() -> Event {
+    Event::RunStarted {
+        kernrig: "0.1.0".into(),
+        started_unix: 1_764_000_000,
+        cells: 9,
+        jobs: 2,
+        accelerator: "tcg".into(),
+        qemu: "QEMU emulator version 7.2".into(),
+    }
+}
+
+fn finished() -> Event {
+    Event::RunFinished { interrupted: None, seconds: 12.0 }
+}
+
+fn verdicts() -> Vec<(&'static str, Verdict, &'static str)> {
+    let reason = || format!("because {EVIL}");
+    vec![
+        ("pass", Verdict::Pass, ""),
+        ("fail", Verdict::Fail { reason: reason() }, "failure"),
+        ("crash", Verdict::Crash { report: Box::new(report(Severity::Oops)) }, "failure"),
+        ("warning", Verdict::Crash { report: Box::new(report(Severity::Warning)) }, "failure"),
+        ("panic", Verdict::Crash { report: Box::new(report(Severity::Panic)) }, "failure"),
+        ("hang", Verdict::Hang { reason: reason() }, "failure"),
+        ("lost", Verdict::Lost { reason: reason() }, "failure"),
+        ("boot-failure", Verdict::BootFailure { reason: reason() }, "failure"),
+        ("skip", Verdict::Skip { reason: reason() }, "skipped"),
+        ("not-reached", Verdict::NotReached { reason: reason() }, "error"),
+        ("harness-error", Verdict::HarnessError { reason: reason() }, "error"),
+    ]
+}
+
+fn hostile_run() -> Vec<Event> {
+    let mut events = vec![
+        started(),
+        Event::KernelReady(KernelInfo {
+            name: "debian-6.1".into(),
+            release: format!("6.1.0{EVIL}"),
+            packages: vec![PackageInfo { name: "linux".into(), version: "6.1".into(), sha256: "ab".into() }],
+            notes: vec![format!("note {EVIL}")],
+        }),
+        Event::KernelUnavailable { kernel: "debian-7".into(), reason: format!("gone {EVIL}"), optional: false },
+        Event::KernelUnavailable { kernel: "mine".into(), reason: "no such file".into(), optional: true },
+        Event::Notice { text: format!("notice {EVIL}") },
+    ];
+    for (test, verdict, _) in verdicts() {
+        events.push(outcome("debian-6.1", "default", &format!("ns::uts::{test}"), verdict.clone()));
+        events.push(outcome("debian-6.1", "memcg", &format!("ns::uts::{test}"), verdict));
+    }
+    events.push(outcome(&format!("k{EVIL}"), &format!("v{EVIL}"), &format!("t{EVIL}"), Verdict::Pass));
+    events.push(outcome("k", "default", "", Verdict::Fail { reason: String::new() }));
+    events.push(finished());
+    events
+}
+
+/// One case as it was read back.
+#[derive(Debug, Default)]
+struct Case {
+    element: String,
+    kind: String,
+    message: String,
+    out: Option<String>,
+    err: Option<String>,
+}
+
+type Cases = BTreeMap<(String, String), Case>;
+
+/// Reads a file as any XML reader would; every pair of names may come once.
+fn read(file: &[u8], cases: &mut Cases) {
+    let mut reader = Reader::from_reader(file);
+    let config = reader.config_mut();
+    config.check_end_names = true;
+    let (mut now, mut within) = (None::<(String, String)>, String::new());
+    loop {
+        let event = reader.read_event().unwrap();
+        let empty = matches!(event, Xml::Empty(_));
+        match event {
+            Xml::Eof => break,
+            Xml::Start(tag) | Xml::Empty(tag) => {
+                let mut seen = BTreeMap::new();
+                for attribute in tag.attributes() {
+                    let attribute = attribute.unwrap();
+                    let key = String::from_utf8(attribute.key.as_ref().to_vec()).unwrap();
+                    let raw = String::from_utf8(attribute.value.to_vec()).unwrap();
+                    let value = quick_xml::escape::unescape(&raw).unwrap().into_owned();
+                    assert!(seen.insert(key, value).is_none());
+                }
+                within = String::from_utf8(tag.name().as_ref().to_vec()).unwrap();
+                match within.as_str() {
+                    "testcase" => {
+                        let pair = (seen["classname"].clone(), seen["name"].clone());
+                        assert!(cases.insert(pair.clone(), Case::default()).is_none(), "{pair:?} twice");
+                        now = (!empty).then_some(pair);
+                    }
+                    "failure" | "error" | "skipped" => {
+                        let case = cases.get_mut(now.as_ref().unwrap()).unwrap();
+                        case.element = within.clone();
+                        case.kind = seen["type"].clone();
+                        case.message = seen["message"].clone();
+                    }
+                    _ => {}
+                }
+            }
+            Xml::CData(text) => {
+                let text = String::from_utf8(text.into_inner().into_owned()).unwrap();
+                assert!(
+                    text.chars().all(|c| matches!(c, '\t' | '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{fffd}')),
+                    "{text:?}"
+                );
+                let Some(case) = now.as_ref().and_then(|pair| cases.get_mut(pair)) else { continue };
+                let place = if within == "system-out" { &mut case.out } else { &mut case.err };
+                place.get_or_insert_default().push_str(&text);
+            }
+            Xml::End(tag) if tag.name().as_ref() == b"testcase" => now = None,
+            _ => {}
+        }
+    }
+}
+
+fn cases(model: &Model) -> Cases {
+    let mut cases = Cases::new();
+    for (_, file) in junit(model) {
+        read(&file, &mut cases);
+        validate(&file);
+    }
+    cases
+}
+
+/// Asks xmllint, which knows schemas; says so where it is not there.
+fn validate(file: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("junit.xml");
+    std::fs::write(&path, file).unwrap();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/junit.xsd");
+    let asked = Command::new("xmllint").arg("--noout").arg("--huge").arg("--schema").arg(schema).arg(&path).output();
+    match asked {
+        Ok(said) => assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr)),
+        Err(error) => {
+            eprintln!("SKIPPED: JUnit is not checked against the schema: xmllint: {error}; install libxml2-utils")
+        }
+    }
+}
+
+#[test]
+fn each_verdict_has_its_element() {
+    let cases = cases(&Model::of(&hostile_run()));
+    for class in ["debian-6.1.ns.uts", "debian-6.1+memcg.ns.uts"] {
+        for (test, _, element) in verdicts() {
+            let case = &cases[&(class.to_owned(), test.to_owned())];
+            assert_eq!(case.element, element, "{test}");
+            if !element.is_empty() {
+                assert_eq!(case.kind, test);
+                assert!(case.message.contains("\\x1b[2J"), "{case:?}");
+            }
+            let told = matches!(element, "failure" | "error");
+            assert_eq!(
+                case.out.as_ref().is_some_and(|out| out.contains("console ") && out.contains("]]>")),
+                told,
+                "{test}"
+            );
+            assert_eq!(case.err.is_some(), matches!(test, "crash" | "warning" | "panic"), "{test}");
+        }
+    }
+    assert_eq!(cases[&("debian-7.kernel".into(), "obtain".into())].element, "error");
+    assert_eq!(cases[&("mine.kernel".into(), "obtain".into())].element, "skipped");
+}
+
+#[test]
+fn a_cell_that_ran_twice_is_one_case_and_hides_nothing() {
+    let fail = Verdict::Fail { reason: "no".into() };
+    for order in [[Verdict::Pass, fail.clone()], [fail, Verdict::Pass]] {
+        let mut events = vec![started()];
+        events.extend(order.map(|verdict| outcome("k", "default", "a::b", verdict)));
+        events.push(finished());
+        let cases = cases(&Model::of(&events));
+        let case = &cases[&("k.a".into(), "b".into())];
+        assert_eq!((case.element.as_str(), case.message.as_str()), ("failure", "no (ran 2 times, also: pass)"));
+    }
+}
+
+#[test]
+fn names_that_would_meet_are_kept_apart() {
+    let events = [
+        started(),
+        outcome("k.a", "default", "b::c", Verdict::Pass),
+        outcome("k", "default", "a::b::c", Verdict::Pass),
+        outcome("k", "default", "a::\u{1}", Verdict::Pass),
+        outcome("k", "default", "a::\\x01", Verdict::Pass),
+        finished(),
+    ];
+    let names: BTreeSet<_> =
+        cases(&Model::of(&events)).into_keys().map(|(class, name)| format!("{class}/{name}")).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["k.a.b/c", "k.a.b/c (2)", "k.a/\\x01", "k.a/\\x01 (2)"]);
+}
+
+#[test]
+fn times_that_are_none_do_not_break_the_file() {
+    for seconds in [f64::NAN, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 1e-9] {
+        let Event::TestFinished(mut one) = outcome("k", "default", "a::b", Verdict::Pass) else { unreachable!() };
+        one.seconds = seconds;
+        let begun = Event::RunStarted {
+            kernrig: "0.1.0".into(),
+            started_unix: u64::MAX,
+            cells: 1,
+            jobs: 1,
+            accelerator: "tcg".into(),
+            qemu: String::new(),
+        };
+        let events = [begun, Event::TestFinished(one), Event::RunFinished { interrupted: None, seconds }];
+        assert_eq!(cases(&Model::of(&events)).len(), 1);
+        assert!(terminal::summary(&Model::of(&events)).contains("1 pass"));
+    }
+}
+
+#[test]
+fn much_is_split_into_files_below_the_limit_and_nothing_is_lost() {
+    let mut events = vec![started()];
+    for n in 0..90 {
+        let Event::TestFinished(mut one) =
+            outcome("k", "default", &format!("a::t{n}"), Verdict::Fail { reason: "no".into() })
+        else {
+            unreachable!()
+        };
+        one.console = "x\u{1}\n".repeat(100_000);
+        one.reports = vec![Report { text: "\u{2}".repeat(500_000), ..report(Severity::Oops) }];
+        events.push(Event::TestFinished(one));
+    }
+    events.push(finished());
+    let model = Model::of(&events);
+    let files = junit(&model);
+    assert!(files.len() > 2 && files[0].0.is_empty() && files[1].0 == "-2", "{}", files.len());
+    assert!(files.iter().all(|(_, file)| file.len() < 25_000_000));
+    assert_eq!(cases(&model).len(), 90);
+    assert_eq!(files, junit(&model), "the same run gives the same files");
+}
+
+#[test]
+fn a_run_without_anything_is_a_valid_file() {
+    assert_eq!(junit(&Model::default()).len(), 1);
+    assert!(cases(&Model::default()).is_empty());
+}
+
+#[test]
+fn the_summary_says_what_went_wrong_and_obeys_no_guest() {
+    let model = Model::of(&hostile_run());
+    let text = terminal::summary(&model);
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    for wanted in [
+        "debian-7: not to be had: gone",
+        "fail debian-6.1 ns::uts::fail: because",
+        "notice: notice",
+        "under tcg, QEMU",
+        "incomplete: ",
+    ] {
+        assert!(text.contains(wanted), "{wanted}:\n{text}");
+    }
+    assert!(hostile_run().iter().filter_map(terminal::line).all(|line| !line.contains(char::is_control)));
+}
+
+#[test]
+fn exit_codes_keep_kernels_and_harness_apart() {
+    let fail = || Verdict::Fail { reason: "no".into() };
+    let gone = |optional| Event::KernelUnavailable { kernel: "k".into(), reason: "gone".into(), optional };
+    let code = |events: Vec<Event>| Model::of(&events).exit_code();
+    let cell = |verdict| outcome("k", "default", "a::b", verdict);
+    assert_eq!(code(vec![started(), cell(Verdict::Pass), cell(Verdict::Skip { reason: "old".into() }), finished()]), 0);
+    assert_eq!(code(vec![started(), gone(true), finished()]), 0);
+    assert_eq!(code(vec![started(), cell(fail()), finished()]), 1);
+    assert_eq!(code(vec![started(), cell(fail()), cell(Verdict::HarnessError { reason: "x".into() }), finished()]), 2);
+    assert_eq!(code(vec![started(), gone(false), finished()]), 2);
+    assert_eq!(code(vec![started(), cell(Verdict::Pass)]), 2, "killed before its end");
+    let interrupted = Event::RunFinished { interrupted: Some("SIGINT".into()), seconds: 1.0 };
+    let model = Model::of(&[started(), cell(Verdict::Pass), interrupted]);
+    assert_eq!(model.exit_code(), 2);
+    assert!(terminal::summary(&model).contains("interrupted: SIGINT; 1 of 9 cells have a verdict"));
+}
