@@ -1,1 +1,9 @@
 //! What a guest boots into: the initramfs with the guest binary and the modules it may need.
+
+mod cpio;
+mod faults;
+mod initramfs;
+mod kmod;
+
+pub use faults::{FAULT_MODULES, Fault, faults};
+pub use initramfs::{ImageError, Initramfs, initramfs};

@@ -1,0 +1,107 @@
+//! The first root of a guest.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use kernrig_catalog::protocol::{FAULTS_DIR, MODULES_DIR, MODULES_LIST};
+use kernrig_kernels::{Kernel, Module};
+
+use crate::cpio::Archive;
+use crate::faults::{Stock, make};
+
+/// Why there is no initramfs.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// A module that the kernel's entry promises cannot be read.
+    #[error("kernel {kernel}: cannot read module {module} from {}: {source}; has the cache been cleared?", path.display())]
+    Module {
+        /// Name of the kernel's entry.
+        kernel: String,
+        /// Name of the module.
+        module: String,
+        /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no guest binary to run.
+    #[error("kernel {kernel}: the guest binary is empty; kernrig was built without it")]
+    NoGuest {
+        /// Name of the kernel's entry.
+        kernel: String,
+    },
+}
+
+/// An initramfs, the same whatever tests are chosen.
+#[derive(Clone, Debug)]
+pub struct Initramfs {
+    /// The archive, a cpio that every kernel can read.
+    pub bytes: Vec<u8>,
+    /// Kinds of the faults in it, see [`crate::Fault`].
+    pub faults: Vec<String>,
+    /// What the user should know of it.
+    pub notes: Vec<String>,
+}
+
+const FOLDERS: &[&str] = &["/dev", "/proc", "/sys", "/run", "/tmp", "/mnt", "/root"];
+
+/// Device nodes for the time until devtmpfs is mounted, and for kernels before 2.6.32 and without it.
+const DEVICES: &[(&str, u32, (u32, u32))] = &[
+    ("/dev/console", 0o600, (5, 1)),
+    ("/dev/null", 0o666, (1, 3)),
+    ("/dev/kmsg", 0o600, (1, 11)),
+    ("/dev/ttyS1", 0o600, (4, 65)),
+];
+
+/// Makes the initramfs of a kernel: the guest as `/init`, all the kernel's modules, and the modules that are broken
+/// on purpose.
+///
+/// # Errors
+/// When a module cannot be read.
+pub fn initramfs(kernel: &Kernel, guest: &[u8]) -> Result<Initramfs, ImageError> {
+    if guest.is_empty() {
+        return Err(ImageError::NoGuest { kernel: kernel.name.clone() });
+    }
+    let mut archive = Archive::default();
+    FOLDERS.iter().for_each(|folder| archive.directory(folder));
+    for (path, permissions, number) in DEVICES {
+        archive.device(path, *permissions, *number);
+    }
+    archive.file("/init", 0o755, guest);
+
+    let modules = read_modules(kernel)?;
+    let mut list = String::new();
+    archive.directory(MODULES_DIR);
+    for (module, bytes) in kernel.modules.iter().zip(&modules) {
+        archive.file(&format!("{MODULES_DIR}/{}.ko", module.name), 0o644, bytes);
+        let line: Vec<&str> = [&module.name].into_iter().chain(&module.needs).map(String::as_str).collect();
+        list.push_str(&line.join(" "));
+        list.push('\n');
+    }
+    archive.file(MODULES_LIST, 0o644, list.as_bytes());
+
+    let stock: Vec<Stock<'_>> = kernel.modules.iter().zip(&modules).map(as_stock).collect();
+    let (faults, notes) = make(&kernel.version, &stock);
+    archive.directory(FAULTS_DIR);
+    for fault in &faults {
+        archive.file(&format!("{FAULTS_DIR}/{}.ko", fault.kind), 0o644, &fault.bytes);
+    }
+    Ok(Initramfs { bytes: archive.finish(), faults: faults.into_iter().map(|f| f.kind).collect(), notes })
+}
+
+fn as_stock<'a>((module, bytes): (&'a Module, &'a Vec<u8>)) -> Stock<'a> {
+    Stock { name: &module.name, needs_others: !module.needs.is_empty(), bytes }
+}
+
+fn read_modules(kernel: &Kernel) -> Result<Vec<Vec<u8>>, ImageError> {
+    let read = |module: &Module| {
+        fs::read(&module.path).map_err(|source| ImageError::Module {
+            kernel: kernel.name.clone(),
+            module: module.name.clone(),
+            path: module.path.clone(),
+            source,
+        })
+    };
+    kernel.modules.iter().map(read).collect()
+}
