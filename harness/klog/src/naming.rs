@@ -205,6 +205,8 @@ fn blamed(blame: Blame, seen: &Seen) -> Vec<String> {
     if stack.is_empty() {
         stack = seen.stack.iter().map(|f| f.name.clone()).collect();
     }
+    // 2.6.38 prints the warner itself before these, too.
+    stack.retain(|name| !name.starts_with("warn_slowpath") && !name.starts_with("dump_stack"));
     let first = match blame {
         Blame::Pointer => seen.named.as_ref().or(seen.pointer.as_ref()),
         Blame::Lock => seen.lock.as_ref(),
