@@ -125,7 +125,7 @@ fn what_lies_beside_an_image_is_found_or_named() {
     assert_eq!((odd.name.as_str(), odd.system_map, odd.modules.len()), ("odd", None, 0));
     assert_eq!(odd.config, kernel.config, "the image's own");
     let notes = odd.notes.join("\n");
-    assert!(notes.contains("stub of 63 bytes") && notes.contains("is of 9.9.1"), "{notes}");
+    assert!(notes.contains("stub of 62 bytes") && notes.contains("is of 9.9.1"), "{notes}");
     assert!(notes.contains("modules are there for 9.9.9"), "{notes}");
 
     // What is named is used.

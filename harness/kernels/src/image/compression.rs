@@ -120,8 +120,7 @@ impl<'a> Lz4Legacy<'a> {
         }
         let packed = rest.get(..length).ok_or_else(|| invalid("an lz4 block is cut off".to_owned()))?;
         self.block.resize(Self::BLOCK, 0);
-        let unpacked =
-            lz4_flex::block::decompress_into(packed, &mut self.block).map_err(|e| invalid(e.to_string()))?;
+        let unpacked = lz4_flex::block::decompress_into(packed, &mut self.block).map_err(|e| invalid(e.to_string()))?;
         self.block.truncate(unpacked);
         self.at = 0;
         self.rest = &rest[length..];

@@ -67,7 +67,8 @@ pub(super) fn machine_name(machine: Machine) -> String {
 fn elf_words(machine: Machine) -> String {
     match machine {
         elf::EM_X86_64 => {
-            "an x86-64 ELF file (a vmlinux?); kernrig boots the bzImage, in a built tree arch/x86/boot/bzImage".to_owned()
+            "an x86-64 ELF file (a vmlinux?); kernrig boots the bzImage, in a built tree arch/x86/boot/bzImage"
+                .to_owned()
         }
         other => format!("an ELF file for {}", machine_name(other)),
     }

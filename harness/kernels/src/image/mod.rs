@@ -85,11 +85,7 @@ impl BzImage {
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         let read = |source| ImageError::Read { path: path.to_owned(), source };
         let mut bytes = Vec::new();
-        std::fs::File::open(path)
-            .map_err(read)?
-            .take(MAX_IMAGE)
-            .read_to_end(&mut bytes)
-            .map_err(read)?;
+        std::fs::File::open(path).map_err(read)?.take(MAX_IMAGE).read_to_end(&mut bytes).map_err(read)?;
         Self::from_bytes(path, bytes)
     }
 
@@ -162,9 +158,7 @@ impl BzImage {
             .map_err(|e| self.damaged(format!("its {compression} payload does not unpack: {e}")))?;
         match looks::elf_machine(&head) {
             Some(EM_X86_64) | None => Ok(()),
-            Some(other) => {
-                Err(ImageError::Architecture { path: self.path.clone(), found: looks::machine_name(other) })
-            }
+            Some(other) => Err(ImageError::Architecture { path: self.path.clone(), found: looks::machine_name(other) }),
         }
     }
 
@@ -243,7 +237,11 @@ impl Header {
         }
         let start = self.setup_len.saturating_add(self.payload_offset);
         let end = start.saturating_add(self.payload_len);
-        if end > bytes.len() { Err("its header places the payload outside of the file") } else { Ok(Some((start, end))) }
+        if end > bytes.len() {
+            Err("its header places the payload outside of the file")
+        } else {
+            Ok(Some((start, end)))
+        }
     }
 }
 

@@ -82,14 +82,9 @@ fn open(bytes: Vec<u8>) -> Result<BzImage, ImageError> {
 #[test]
 fn every_packer_gives_the_vmlinux_and_its_configuration() {
     let elf = vmlinux(62);
-    for packer in [
-        Compression::Gzip,
-        Compression::Xz,
-        Compression::Lzma,
-        Compression::Bzip2,
-        Compression::Lz4,
-        Compression::Zstd,
-    ] {
+    for packer in
+        [Compression::Gzip, Compression::Xz, Compression::Lzma, Compression::Bzip2, Compression::Lz4, Compression::Zstd]
+    {
         let image = open(bzimage(&pack(packer, &elf))).unwrap();
         assert_eq!(image.release(), "3.5.0-27-generic");
         assert_eq!(image.compression(), Some(packer));

@@ -31,12 +31,10 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn of_image(name: Option<&str>, path: &Path) -> Result<Self, LocalError> {
-        // QEMU is started in another folder.
-        let path = std::path::absolute(path).map_err(LocalError::io("find", path))?;
-        let image = BzImage::open(&path)?;
+        let image = BzImage::open(path)?;
         let release = image.release();
         let version = KernelVersion::parse(release)
-            .ok_or_else(|| LocalError::Release { path: path.clone(), release: release.to_owned() })?;
+            .ok_or_else(|| LocalError::Release { path: path.to_owned(), release: release.to_owned() })?;
         let package = Package {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             version: String::new(),
@@ -46,7 +44,7 @@ impl Parts {
         Ok(Self {
             name: name.unwrap_or(release).to_owned(),
             version,
-            path,
+            path: path.to_owned(),
             image,
             config: None,
             system_map: None,
@@ -80,7 +78,7 @@ impl Parts {
         let release = self.image.release().to_owned();
         if dir.ends_with(Path::new("modules").join(&release)) {
             self.take_modules(ModuleIndex::scan(&dir));
-        } else if let Some(found) = find::modules(&[dir.clone(), dir.join("..")], &release) {
+        } else if let Some(found) = find::modules(&dir.ancestors().take(2).collect::<Vec<_>>(), &release) {
             self.take_modules(ModuleIndex::scan(&found));
         } else {
             self.note_other_modules(&dir);
@@ -93,7 +91,7 @@ impl Parts {
         let inner = ["boot".to_owned(), format!("lib/modules/{release}"), format!("usr/lib/modules/{release}")];
         let dirs: Vec<_> = std::iter::once(root.to_owned()).chain(inner.iter().map(|dir| root.join(dir))).collect();
         self.files_in(&dirs);
-        match find::modules(&[root.to_owned()], &release) {
+        match find::modules(&[root], &release) {
             Some(dir) => self.take_modules(ModuleIndex::scan(&dir)),
             None => self.note_other_modules(root),
         }
@@ -180,7 +178,7 @@ impl Parts {
     fn take_system_map(&mut self, path: &Path) {
         match fs::metadata(path) {
             Ok(file) if file.len() >= SMALLEST_SYSTEM_MAP => {
-                self.system_map = std::path::absolute(path).ok();
+                self.system_map = Some(path.to_owned());
             }
             Ok(file) => self.notes.push(format!(
                 "{} is a stub of {} bytes and not used: symbols come from the kernel itself",
@@ -271,8 +269,7 @@ fn config_version(text: &str) -> Option<String> {
 
 /// Distributions' releases (`6.1.0-56-amd64`) and their configs (`6.1.192`) agree in two numbers only.
 fn same_series(a: &str, b: &str) -> bool {
-    let series = |text: &str| -> Vec<String> {
-        text.split(|c: char| !c.is_ascii_digit()).take(2).map(str::to_owned).collect()
-    };
+    let series =
+        |text: &str| -> Vec<String> { text.split(|c: char| !c.is_ascii_digit()).take(2).map(str::to_owned).collect() };
     series(a) == series(b)
 }

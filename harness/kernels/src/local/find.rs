@@ -12,7 +12,6 @@ pub(super) fn is_tree(dir: &Path) -> bool {
 
 /// The tree that an image was built in and still lies in: `TREE/arch/x86/boot/bzImage` (or x86_64, a link to it).
 pub(super) fn tree_of(image: &Path) -> Option<PathBuf> {
-    let image = std::path::absolute(image).ok()?;
     let fits = image.ends_with("arch/x86/boot/bzImage") || image.ends_with("arch/x86_64/boot/bzImage");
     let tree = image.ancestors().nth(4).filter(|_| fits)?;
     is_tree(tree).then(|| tree.to_owned())
@@ -75,8 +74,8 @@ pub(super) fn file(dirs: &[PathBuf], names: &[String], stem: &str) -> Option<Pat
 }
 
 /// The folder of a release's modules below one of `roots`.
-pub(super) fn modules(roots: &[PathBuf], release: &str) -> Option<PathBuf> {
-    let of = |root: &PathBuf| ["lib/modules", "usr/lib/modules"].map(|dir| root.join(dir).join(release));
+pub(super) fn modules(roots: &[&Path], release: &str) -> Option<PathBuf> {
+    let of = |root: &&Path| ["lib/modules", "usr/lib/modules"].map(|dir| root.join(dir).join(release));
     roots.iter().flat_map(of).find(|dir| dir.is_dir())
 }
 

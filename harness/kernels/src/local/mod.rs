@@ -7,8 +7,8 @@ mod find;
 use std::path::{Path, PathBuf};
 
 use crate::Kernel;
+use crate::archive::ArchiveError;
 use crate::cache::{Cache, CacheError};
-use crate::deb::DebError;
 use crate::image::ImageError;
 use crate::modules::ModulesError;
 
@@ -67,10 +67,7 @@ pub enum LocalError {
     },
     /// A package is at fault.
     #[error(transparent)]
-    Package(#[from] DebError),
-    /// Packages without a kernel.
-    #[error("{0}: no kernel inside; since 6.19 Debian's is in linux-binary-VERSION: give all packages of the kernel")]
-    NoKernelInPackages(String),
+    Package(#[from] ArchiveError),
     /// The cache is at fault.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -101,7 +98,7 @@ pub struct ImageFiles {
 /// # Errors
 /// [`LocalError`].
 pub fn open_path(name: Option<&str>, path: &Path, cache: &Cache) -> Result<Kernel, LocalError> {
-    let path = expand(path);
+    let path = place(path);
     if path.is_dir() {
         return if find::is_tree(&path) { open_tree(name, &path, cache) } else { open_root(name, &path, cache) };
     }
@@ -122,11 +119,11 @@ pub fn open_path(name: Option<&str>, path: &Path, cache: &Cache) -> Result<Kerne
 /// # Errors
 /// [`LocalError`].
 pub fn open_image(name: Option<&str>, files: &ImageFiles, cache: &Cache) -> Result<Kernel, LocalError> {
-    let image = expand(&files.image);
+    let image = place(&files.image);
     if !image.is_file() {
         return Err(LocalError::NotFound(image));
     }
-    let given = |path: &Option<PathBuf>| match path.as_deref().map(expand) {
+    let given = |path: &Option<PathBuf>| match path.as_deref().map(place) {
         Some(path) if !path.exists() => Err(LocalError::NotFound(path)),
         path => Ok(path),
     };
@@ -141,7 +138,7 @@ pub fn open_image(name: Option<&str>, files: &ImageFiles, cache: &Cache) -> Resu
 /// # Errors
 /// [`LocalError`].
 pub fn open_tree(name: Option<&str>, tree: &Path, cache: &Cache) -> Result<Kernel, LocalError> {
-    let tree = expand(tree);
+    let tree = place(tree);
     if !tree.is_dir() {
         return Err(LocalError::NotFound(tree));
     }
@@ -154,12 +151,15 @@ pub fn open_tree(name: Option<&str>, tree: &Path, cache: &Cache) -> Result<Kerne
     parts.finish(cache)
 }
 
+/// A kernel of a folder: its name, and the kernel or why it cannot be used.
+pub type Named = (String, Result<Kernel, LocalError>);
+
 /// Opens a folder of kernels, one a subfolder, in the order of their names; each is called by its subfolder.
 ///
 /// # Errors
 /// [`LocalError`] when the folder itself cannot be listed; each kernel has its own result.
-pub fn open_folder(dir: &Path, cache: &Cache) -> Result<Vec<(String, Result<Kernel, LocalError>)>, LocalError> {
-    let dir = expand(dir);
+pub fn open_folder(dir: &Path, cache: &Cache) -> Result<Vec<Named>, LocalError> {
+    let dir = place(dir);
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(&dir).map_err(LocalError::io("list", &dir))? {
         let path = entry.map_err(LocalError::io("list", &dir))?.path();
@@ -206,4 +206,10 @@ pub fn expand(path: &Path) -> PathBuf {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
     }
+}
+
+/// Expanded and absolute: QEMU is started in another folder.
+fn place(path: &Path) -> PathBuf {
+    let path = expand(path);
+    std::path::absolute(&path).unwrap_or(path)
 }

@@ -31,8 +31,7 @@ impl ModInfo {
             return Err(format!("built for ELF machine {}, not for x86-64", header.e_machine(endian).0));
         }
         let sections = header.sections(endian, module).map_err(|e| e.to_string())?;
-        let (_, section) =
-            sections.section_by_name(endian, b".modinfo").ok_or("it has no .modinfo section")?;
+        let (_, section) = sections.section_by_name(endian, b".modinfo").ok_or("it has no .modinfo section")?;
         Ok(Self::parse(section.data(endian, module).map_err(|e| e.to_string())?))
     }
 

@@ -9,9 +9,8 @@ use super::normal;
 
 const SOURCE: &str = include_str!("../../module-requests.toml");
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    toml::from_str(SOURCE).expect("module-requests.toml is compiled in and read by a unit test")
-});
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| toml::from_str(SOURCE).expect("module-requests.toml is compiled in and read by a unit test"));
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -110,10 +110,10 @@ fn soft_dependencies_and_requests_are_followed() {
 #[test]
 fn circles_of_soft_dependencies_end() {
     let tree = Tree::new();
-    tree.add("a.ko", &["softdep=pre: b"]).add("b.ko", &["softdep=pre: a"]).add("c.ko", &["softdep=pre: d"]).add(
-        "d.ko",
-        &["depends=c"],
-    );
+    tree.add("a.ko", &["softdep=pre: b"])
+        .add("b.ko", &["softdep=pre: a"])
+        .add("c.ko", &["softdep=pre: d"])
+        .add("d.ko", &["depends=c"]);
     assert_eq!(names(&tree.closure(&["a", "b"])), ["b", "a"]);
     assert_eq!(names(&tree.closure(&["c"])), ["c"], "d cannot come before c, which it needs");
 }

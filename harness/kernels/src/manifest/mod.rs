@@ -1,0 +1,194 @@
+//! `kernels.toml`, the matrix: archives, kernels and variants, read so that a mistake is named with its line.
+
+mod entry;
+mod fields;
+
+use std::path::{Path, PathBuf};
+
+use crate::archive::{ArchiveSpec, PackageSpec, UrlSpec};
+use crate::local::ImageFiles;
+
+use fields::{Document, Fields};
+
+/// The matrix that kernrig brings along: it works in an empty folder, and `kernrig init` writes it out.
+pub const SHIPPED: &str = include_str!("../../kernels.toml");
+
+/// The group of an entry that names none, and the one that runs when none is asked for.
+pub const DEFAULT_GROUP: &str = "default";
+
+/// The variant that is always there.
+pub const DEFAULT_VARIANT: &str = "default";
+
+/// Debian and Ubuntu kernels of the 2.6 to 5.x years have memory accounting built in and off; later ones take the
+/// words without harm.
+const DEFAULT_CMDLINE: &str = "cgroup_enable=memory swapaccount=1";
+
+/// A mistake in `kernels.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}: {what}", file.display(), if *line == 0 { String::new() } else { format!(":{line}") })]
+pub struct ManifestError {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// What is wrong, with the place, the key and what to write instead.
+    pub what: String,
+}
+
+/// A matrix that is sound in itself: names are unique, archives known, each kernel has one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// `[archive.NAME]`, in the order of their names.
+    pub archives: Vec<ArchiveSpec>,
+    /// `[[kernel]]`, in order.
+    pub kernels: Vec<KernelEntry>,
+    /// `[[variant]]`, in order; `default` is always among them.
+    pub variants: Vec<VariantEntry>,
+}
+
+/// A `[[kernel]]` of the matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelEntry {
+    /// Its name; of an entry that stands for several kernels, what tells it from other entries.
+    pub name: String,
+    /// Groups it belongs to.
+    pub groups: Vec<String>,
+    /// Where it is to be had.
+    pub source: Source,
+    /// It may be missing without that being an error of the run.
+    pub optional: bool,
+    /// Words for its kernel command line, besides the variant's.
+    pub cmdline: String,
+}
+
+/// Where a kernel is to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The newest complete version of a family of packages.
+    Newest(PackageSpec),
+    /// Every complete version, each a kernel of its own; the entry's name has `{version}` in it.
+    Every(PackageSpec),
+    /// Files on this machine.
+    Image(ImageFiles),
+    /// A built tree on this machine.
+    Tree(PathBuf),
+    /// A folder with a kernel in each subfolder, each called by its subfolder.
+    Folder(PathBuf),
+    /// One bzImage or the packages of one kernel, by their URLs.
+    Url(Vec<UrlSpec>),
+}
+
+/// A `[[variant]]` of the matrix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VariantEntry {
+    /// Its name.
+    pub name: String,
+    /// Words for the kernel command line; they stand for themselves, those of `default` are not added.
+    pub cmdline: String,
+    /// Virtual CPUs.
+    pub smp: Option<u32>,
+    /// RAM of the guest in MiB.
+    pub memory_mib: Option<u32>,
+}
+
+impl Manifest {
+    /// The matrix that kernrig brings along.
+    ///
+    /// # Panics
+    /// Never in a build whose unit tests passed: the file is compiled in.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self::parse(SHIPPED, Path::new("kernels.toml")).expect("the shipped matrix is read by a unit test")
+    }
+
+    /// Reads a file. Relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// [`ManifestError`].
+    pub fn load(file: &Path) -> Result<Self, ManifestError> {
+        let text = std::fs::read_to_string(file).map_err(|error| ManifestError {
+            file: file.to_owned(),
+            line: 0,
+            what: format!("cannot be read: {error}; `kernrig init` writes one to begin with"),
+        })?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads a text; `file` is for messages and relative paths.
+    ///
+    /// # Errors
+    /// [`ManifestError`].
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ManifestError> {
+        let document = Document { text, file };
+        let table = document.parse()?;
+        let top = Fields::new(&document, String::new(), &table, &["archive", "kernel", "variant"])?;
+        let mut archives = Vec::new();
+        for (name, fields) in top.tables("archive", entry::ARCHIVE_KEYS)? {
+            archives.push(entry::archive(name, &fields)?);
+        }
+        archives.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut manifest = Self { archives, kernels: Vec::new(), variants: Vec::new() };
+        for fields in top.list("kernel", entry::KERNEL_KEYS)? {
+            let kernel = entry::kernel(&fields, &manifest.archives)?;
+            let same = manifest.kernels.iter().any(|other| other.name == kernel.name);
+            fields.refuse(same, "name", || format!("there is another kernel of the name {:?}", kernel.name))?;
+            manifest.kernels.push(kernel);
+        }
+        for fields in top.list("variant", entry::VARIANT_KEYS)? {
+            let variant = entry::variant(&fields)?;
+            let same = manifest.variants.iter().any(|other| other.name == variant.name);
+            fields.refuse(same, "name", || format!("there is another variant of the name {:?}", variant.name))?;
+            manifest.variants.push(variant);
+        }
+        manifest.add_default_variant();
+        Ok(manifest)
+    }
+
+    /// An archive by its name.
+    #[must_use]
+    pub fn archive(&self, name: &str) -> Option<&ArchiveSpec> {
+        self.archives.iter().find(|archive| archive.name == name)
+    }
+
+    /// A variant by its name.
+    #[must_use]
+    pub fn variant(&self, name: &str) -> Option<&VariantEntry> {
+        self.variants.iter().find(|variant| variant.name == name)
+    }
+
+    /// The groups there are, in order of appearance.
+    #[must_use]
+    pub fn groups(&self) -> Vec<&str> {
+        let mut groups: Vec<&str> = Vec::new();
+        for group in self.kernels.iter().flat_map(|kernel| &kernel.groups) {
+            if !groups.contains(&group.as_str()) {
+                groups.push(group);
+            }
+        }
+        groups
+    }
+
+    fn add_default_variant(&mut self) {
+        if self.variant(DEFAULT_VARIANT).is_none() {
+            let (name, cmdline) = (DEFAULT_VARIANT.to_owned(), DEFAULT_CMDLINE.to_owned());
+            self.variants.insert(0, VariantEntry { name, cmdline, ..VariantEntry::default() });
+        }
+    }
+}
+
+impl KernelEntry {
+    /// The name of one kernel of an [`Source::Every`] entry, by its image package: `cloud-{version}` and
+    /// `linux-image-6.12.90+deb13-cloud-amd64` give `cloud-6.12.90+deb13`.
+    #[must_use]
+    pub fn name_of(&self, image_package: &str) -> String {
+        let (Source::Every(spec) | Source::Newest(spec)) = &self.source else { return self.name.clone() };
+        let (head, tail) = spec.name.split_once('*').unwrap_or((&spec.name, ""));
+        let head = head.find(|c: char| c.is_ascii_digit()).map_or(head, |digit| &head[..digit]);
+        let version = image_package.strip_prefix(head).unwrap_or(image_package);
+        let version = version.strip_suffix(tail.rsplit('*').next().unwrap_or_default()).unwrap_or(version);
+        self.name.replace(entry::VERSION, version)
+    }
+}
+
+#[cfg(test)]
+mod tests;
