@@ -207,6 +207,7 @@ fn blamed(blame: Blame, seen: &Seen) -> Vec<String> {
     }
     // 2.6.38 prints the warner itself before these, too.
     stack.retain(|name| !name.starts_with("warn_slowpath") && !name.starts_with("dump_stack"));
+    stack.dedup();
     let first = match blame {
         Blame::Pointer => seen.named.as_ref().or(seen.pointer.as_ref()),
         Blame::Lock => seen.lock.as_ref(),
