@@ -30,12 +30,12 @@ pub(crate) struct Need {
 /// A Packages file grows by some MB a year and has 60 MB now; its packed form is bounded by Release.
 const LARGEST: u64 = 1 << 30;
 
-/// Unpacks what its name says it is.
-pub(crate) fn unpack<'a>(path: &str, bytes: impl BufRead + 'a) -> Box<dyn BufRead + 'a> {
-    let plain: Box<dyn Read + 'a> = match path.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("xz") => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(bytes)),
-        Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(bytes)),
-        Some("bz2") => Box::new(bzip2::bufread::MultiBzDecoder::new(bytes)),
+/// Unpacks by the ending of the file's name.
+pub(crate) fn unpack<'a>(ending: &str, bytes: impl BufRead + 'a) -> Box<dyn BufRead + 'a> {
+    let plain: Box<dyn Read + 'a> = match ending {
+        ".xz" => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(bytes)),
+        ".gz" => Box::new(flate2::bufread::MultiGzDecoder::new(bytes)),
+        ".bz2" => Box::new(bzip2::bufread::MultiBzDecoder::new(bytes)),
         _ => Box::new(bytes),
     };
     Box::new(BufReader::with_capacity(256 << 10, plain.take(LARGEST)))

@@ -14,7 +14,7 @@ mod release;
 mod resolve;
 mod signature;
 mod suite;
-mod unpack;
+pub(crate) mod unpack;
 mod version;
 
 use std::collections::BTreeMap;
@@ -273,7 +273,7 @@ impl Archives {
     /// Whether the files of a pin are in the cache, so that no network is needed.
     #[must_use]
     pub fn is_cached(&self, pin: &Pin) -> bool {
-        self.cache.get(&self.key(pin.packages.iter().map(|package| package.sha256.as_str()))).is_ok_and(|e| e.is_some())
+        self.cache.has(&self.key(pin.packages.iter().map(|package| package.sha256.as_str())))
     }
 
     fn archive(&self, name: &str) -> Result<&ArchiveSpec, ArchiveError> {

@@ -16,6 +16,8 @@ pub(crate) struct Release {
     ///
     /// MD5 and SHA-1 are not read at all: archives have listed SHA-256 since 2007, before the oldest kernel here.
     pub(crate) files: BTreeMap<String, (String, u64)>,
+    /// Whether indexes are to be had by their hash too.
+    pub(crate) by_hash: bool,
 }
 
 impl Release {
@@ -38,6 +40,7 @@ impl Release {
             date: date("Date"),
             valid_until: date("Valid-Until"),
             files: lines.into_iter().filter_map(file).collect(),
+            by_hash: own("Acquire-By-Hash") == "yes",
         }
     }
 

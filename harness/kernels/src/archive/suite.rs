@@ -133,7 +133,13 @@ impl Archives {
             if let Ok(reduced) = fs::read_to_string(&known) {
                 return Ok(index::parse(&reduced));
             }
-            match self.reduced(&format!("{url}/{path}"), sum, *size) {
+            let mut result = self.reduced(&format!("{url}/{path}"), form, sum, *size);
+            if release.by_hash && matches!(result, Err(ArchiveError::Fetch(_))) {
+                // A mirror that is being updated has a new Release beside an old index, or the reverse.
+                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                result = self.reduced(&format!("{url}/{folder}/by-hash/SHA256/{sum}"), form, sum, *size).or(result);
+            }
+            match result {
                 Ok(reduced) => {
                     write_whole(&self.cache, &known, reduced.as_bytes())?;
                     return Ok(index::parse(&reduced));
@@ -146,11 +152,11 @@ impl Archives {
         Err(last)
     }
 
-    fn reduced(&self, url: &str, sum: &str, size: u64) -> Result<String, ArchiveError> {
+    fn reduced(&self, url: &str, form: &str, sum: &str, size: u64) -> Result<String, ArchiveError> {
         let expected = Expected { sha256: sum, size: Some(size), by: "the signed Release" };
         let file = self.fetcher.verified(url, &self.cache.tmp(), &expected)?;
         let failed = |error: std::io::Error| ArchiveError::Index { url: url.to_owned(), reason: error.to_string() };
-        index::reduce(index::unpack(url, BufReader::with_capacity(128 << 10, file))).map_err(failed)
+        index::reduce(index::unpack(form, BufReader::with_capacity(128 << 10, file))).map_err(failed)
     }
 }
 

@@ -16,19 +16,19 @@ use crate::{Config, Kernel, KernelVersion};
 const FORMAT: &str = "kernrig-kernel-1";
 
 /// The files of one kernel as they come in, in the folder of an entry that is being made.
-pub(super) struct Work<'a> {
+pub(crate) struct Work<'a> {
     folder: &'a Path,
     contents: Contents,
     origins: Vec<Origin>,
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(folder: &'a Path) -> Self {
+    pub(crate) fn new(folder: &'a Path) -> Self {
         Self { folder, contents: Contents::default(), origins: Vec::new() }
     }
 
     /// Takes in a package, or a bare kernel image.
-    pub(super) fn add(&mut self, mut file: File, origin: Origin) -> Result<(), ArchiveError> {
+    pub(crate) fn add(&mut self, mut file: File, origin: Origin) -> Result<(), ArchiveError> {
         let io = |source| ArchiveError::File { path: origin.origin.clone().into(), source };
         let mut magic = [0; 8];
         let is_deb = file.read_exact(&mut magic).is_ok() && &magic == b"!<arch>\n";
@@ -46,7 +46,7 @@ impl<'a> Work<'a> {
     }
 
     /// Reads the image, and keeps those of the modules that are wanted.
-    pub(super) fn finish(self, roots: &[String]) -> Result<Entry, ArchiveError> {
+    pub(crate) fn finish(self, roots: &[String]) -> Result<Entry, ArchiveError> {
         let names = || self.origins.iter().map(|origin| origin.origin.as_str()).collect::<Vec<_>>().join(", ");
         let image = self.contents.vmlinuz.as_ref().ok_or_else(|| ArchiveError::NoKernel { packages: names() })?;
         let image = BzImage::open(image)?;
@@ -73,7 +73,7 @@ impl<'a> Work<'a> {
 }
 
 /// The kernel that an entry holds.
-pub(super) fn kernel(name: &str, entry: &Entry, lease: Lease) -> Result<Kernel, ArchiveError> {
+pub(crate) fn kernel(name: &str, entry: &Entry, lease: Lease) -> Result<Kernel, ArchiveError> {
     let image = entry.folder.join(&entry.image);
     let config = match &entry.config {
         Some(file) => {
@@ -106,15 +106,20 @@ pub(super) fn kernel(name: &str, entry: &Entry, lease: Lease) -> Result<Kernel, 
     })
 }
 
+/// The key of the entry that these files, and the modules that are wanted of them, make.
+pub(crate) fn key<'a>(sums: impl Iterator<Item = &'a str>, modules: &[String]) -> String {
+    let mut sums: Vec<&str> = sums.collect();
+    sums.sort_unstable();
+    let text = format!("{FORMAT}\n{}\n{}", sums.join("\n"), modules.join("\n"));
+    // Reading from memory cannot fail.
+    let mut key = sha256_of(text.as_bytes()).unwrap_or_default();
+    key.truncate(40);
+    key
+}
+
 impl Archives {
     /// The key of the entry that these files, and the modules that are wanted of them, make.
     pub(super) fn key<'a>(&self, sums: impl Iterator<Item = &'a str>) -> String {
-        let mut sums: Vec<&str> = sums.collect();
-        sums.sort_unstable();
-        let text = format!("{FORMAT}\n{}\n{}", sums.join("\n"), self.options.modules.join("\n"));
-        // Reading from memory cannot fail.
-        let mut key = sha256_of(text.as_bytes()).unwrap_or_default();
-        key.truncate(40);
-        key
+        key(sums, &self.options.modules)
     }
 }

@@ -122,6 +122,11 @@ impl Cache {
         self.root.join("tmp")
     }
 
+    /// Whether an entry is there, without waiting for who may be making it.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        Entry::read(&self.entry(key)).is_ok_and(|entry| entry.is_some())
+    }
+
     /// An entry that is there.
     pub(crate) fn get(&self, key: &str) -> Result<Option<(Entry, Lease)>, CacheError> {
         let lock = self.lock(key)?;

@@ -118,7 +118,7 @@ impl Fetcher {
 
     /// A small file, whole.
     pub(crate) fn bytes(&self, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
-        let mut body = self.open(url)?;
+        let mut body = self.open(url, limit)?;
         let mut bytes = Vec::new();
         (&mut body.reader).take(limit + 1).read_to_end(&mut bytes).map_err(|error| transport(url, &error))?;
         if bytes.len() as u64 > limit {
@@ -145,8 +145,8 @@ impl Fetcher {
 
     fn verified_once(&self, url: &str, folder: &Path, expected: &Expected<'_>) -> Result<File, FetchError> {
         let io = |source| FetchError::Io { path: folder.to_owned(), source };
-        let mut body = self.open(url)?;
         let limit = expected.size.unwrap_or(UNKNOWN_SIZE);
+        let mut body = self.open(url, limit)?;
         let mut file = tempfile::tempfile_in(folder).map_err(io)?;
         let mut reader = HashingReader::new((&mut body.reader).take(limit + 1));
         let total = expected.size.or(body.length).unwrap_or(0);
@@ -178,7 +178,7 @@ impl Fetcher {
         Ok(file)
     }
 
-    fn open(&self, url: &str) -> Result<Body, FetchError> {
+    fn open(&self, url: &str, limit: u64) -> Result<Body, FetchError> {
         if let Some(path) = file_path(url) {
             return match File::open(&path) {
                 Ok(file) => Ok(Body { length: None, reader: Box::new(file) }),
@@ -191,7 +191,8 @@ impl Fetcher {
         if self.offline {
             return Err(FetchError::Offline { url: url.to_owned() });
         }
-        match self.agent.get(url).call() {
+        let all = STALLED + Duration::from_secs(limit / SLOWEST);
+        match self.agent.get(url).config().timeout_recv_body(Some(all)).build().call() {
             Ok(response) => {
                 let body = response.into_body();
                 Ok(Body { length: body.content_length(), reader: Box::new(body.into_reader()) })
@@ -226,6 +227,8 @@ fn file_path(url: &str) -> Option<PathBuf> {
 
 /// A link that gives nothing for this long is dead.
 const STALLED: Duration = Duration::from_secs(60);
+/// So is one that gives less than this many bytes a second over all.
+const SLOWEST: u64 = 16 << 10;
 
 #[cfg(test)]
 mod tests {
