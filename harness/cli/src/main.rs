@@ -1,3 +1,48 @@
 //! The `kernrig` command: arguments, progress, exit codes. No logic.
 
-fn main() {}
+mod args;
+mod candidate;
+mod commands;
+mod failure;
+mod hand;
+mod machine;
+mod matrix;
+mod out_dir;
+mod progress;
+mod resolve;
+mod shape;
+mod signals;
+mod stdout;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help goes to standard output with 0, a wrong argument to standard error with 2. Either may be closed.
+        Err(e) => {
+            e.print().ok();
+            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+        }
+    };
+    cli.global.color.apply();
+    let result = match &cli.command {
+        Command::Run(run) => commands::run::run(&cli.global, run),
+        Command::List(list) => commands::list::list(list),
+        Command::Kernels(kernels) => commands::kernels::kernels(&cli.global, &kernels.command),
+        Command::Doctor => commands::doctor::doctor(&cli.global),
+        Command::Init(init) => commands::init::init(init),
+        Command::Decode(decode) => commands::decode::decode(decode),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            stdout::note(format!("error: {failure}"));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The arguments of `kernrig`: what can be said on the command line, and where each default comes from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Exit codes, the same for every command.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all as expected
+  1  a test failed, crashed the kernel, hung, or a kernel did not boot
+  2  kernrig could not do its job: bad configuration, no QEMU, a kernel not to be had, interrupted.
+     A run with failures and holes ends with 2: what it left out may hide more.";
+
+/// Boots a matrix of Linux kernels in QEMU, tests what containers need from them, and names the oopses.
+#[derive(Debug, Parser)]
+#[command(name = "kernrig", version, max_term_width = 120, after_help = EXIT_CODES, propagate_version = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The matrix: archives, kernels, variants [default: ./kernels.toml, else the one compiled in]
+    #[arg(long, global = true, value_name = "FILE", env = "KERNRIG_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Where kernels are kept [default: $XDG_CACHE_HOME/kernrig, else ~/.cache/kernrig]
+    #[arg(long, global = true, value_name = "DIR", env = "KERNRIG_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+
+    /// Fetch nothing: what is not in the cache is not to be had
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+
+    /// Take the archive NAME of kernels.toml from this mirror (also: environment KERNRIG_MIRROR_NAME)
+    #[arg(long, global = true, value_name = "NAME=URL", value_parser = mirror)]
+    pub(crate) mirror: Vec<(String, String)>,
+
+    /// Say more: QEMU command lines, where kernels come from
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+
+    /// Colours and bars
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Makes it the choice for everything that is printed.
+    pub(crate) fn apply(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Boot kernels, run the tests on each, write the reports
+    Run(Box<RunArgs>),
+    /// Print the tests, one a line
+    List(ListArgs),
+    /// The kernels of the matrix: which there are, fetch them, pin them
+    Kernels(KernelsArgs),
+    /// Find out whether this machine can do it, and what to install if not
+    Doctor,
+    /// Write kernels.toml into this folder, for editing
+    Init(InitArgs),
+    /// Name the complaints in a kernel log: one title a line; exit 1 if there are any
+    Decode(DecodeArgs),
+}
+
+/// Arguments of `kernrig run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) kernels: KernelChoice,
+
+    /// Run the tests whose names match; selftest::* only run when named so [default: all but selftest::*]
+    #[arg(short, long = "test", value_name = "GLOB")]
+    pub(crate) tests: Vec<String>,
+
+    /// Boot this variant of kernels.toml; may be given several times [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Vec<String>,
+
+    /// VMs side by side [default: as many as the CPUs and the memory of this job carry]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+
+    /// More words for the kernel command line
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub(crate) append: Option<String>,
+
+    /// Virtual CPUs of each VM [default: the variant's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) smp: Option<u32>,
+
+    /// RAM of each VM in MiB [default: the variant's]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..=1_048_576))]
+    pub(crate) memory: Option<u32>,
+
+    /// Where results.jsonl and the consoles go
+    #[arg(long, value_name = "DIR", default_value = "kernrig-out", env = "KERNRIG_OUT")]
+    pub(crate) out: PathBuf,
+
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// Print what would run and the reason for each skip; boot nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Start nothing that would not end in this time: 55m, 1h30m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// Take exactly what kernels.lock pins, or refuse
+    #[arg(long)]
+    pub(crate) locked: bool,
+
+    /// How to run VMs: auto tries whether KVM really runs guests
+    #[arg(long, value_name = "HOW", default_value = "auto", env = "KERNRIG_ACCEL")]
+    pub(crate) accel: Accel,
+}
+
+/// Which kernels a command is about.
+#[derive(Debug, Args)]
+pub(crate) struct KernelChoice {
+    /// A kernel of kernels.toml by name, or one in the hand: .deb (several make one kernel), bzImage, build tree
+    #[arg(short, long = "kernel", value_name = "GLOB|PATH")]
+    pub(crate) kernels: Vec<String>,
+
+    /// The group of kernels.toml to take when no kernel is named [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+}
+
+/// Which accelerator to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accel {
+    /// KVM where a guest really runs under it, else TCG.
+    Auto,
+    /// Emulation.
+    Tcg,
+    /// KVM, or an error.
+    Kvm,
+}
+
+/// Arguments of `kernrig list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only tests whose names match [default: all]
+    #[arg(value_name = "GLOB")]
+    pub(crate) tests: Vec<String>,
+
+    /// With what each proves and needs
+    #[arg(long)]
+    pub(crate) long: bool,
+}
+
+/// Arguments of `kernrig kernels`.
+#[derive(Debug, Args)]
+pub(crate) struct KernelsArgs {
+    #[command(subcommand)]
+    pub(crate) command: KernelsCommand,
+}
+
+/// What to do about kernels.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KernelsCommand {
+    /// Print each kernel's group, resolved version, whether it is cached, or why it is not to be had
+    List(KernelChoice),
+    /// Fetch and verify kernels, so that a later run needs no network
+    Fetch(KernelChoice),
+    /// Pin what the kernels of kernels.toml resolve to in kernels.lock
+    Lock {
+        /// Resolve anew, and print what moved
+        #[arg(long)]
+        update: bool,
+        #[command(flatten)]
+        kernels: KernelChoice,
+    },
+    /// Print what the cache holds and how big it is
+    Du,
+    /// Remove from the cache what has not been used for a while and what no run is using now
+    Prune {
+        /// Unused for at least so long
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+        unused_for: Duration,
+    },
+    /// Add a kernel to kernels.toml
+    Add {
+        /// Its name
+        name: String,
+        /// A folder, bzImage, build tree or .deb
+        path: PathBuf,
+    },
+}
+
+/// Arguments of `kernrig init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Where to
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+}
+
+/// Arguments of `kernrig decode`.
+#[derive(Debug, Args)]
+pub(crate) struct DecodeArgs {
+    /// A kernel log, - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+fn mirror(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, url)) if !name.is_empty() && url.contains("://") => Ok((name.to_owned(), url.to_owned())),
+        _ => Err(format!("`{text}` is not NAME=URL, as in debian=http://mirror.example/debian")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,8 @@
+//! The subcommands, one file each.
+
+pub(crate) mod decode;
+pub(crate) mod doctor;
+pub(crate) mod init;
+pub(crate) mod kernels;
+pub(crate) mod list;
+pub(crate) mod run;

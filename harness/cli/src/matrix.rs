@@ -1,0 +1,212 @@
+//! The matrix as the command sees it: which kernels and variants were asked for.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use globset::{GlobBuilder, GlobMatcher};
+use kernrig_kernels::archive::{Archives, Options};
+use kernrig_kernels::lock::Lock;
+use kernrig_kernels::manifest::{DEFAULT_GROUP, DEFAULT_VARIANT, KernelEntry, Manifest, Source, VariantEntry};
+
+use crate::args::{Global, KernelChoice};
+use crate::candidate::{Candidate, Origin};
+use crate::failure::{Failure, chain};
+use crate::hand;
+use crate::machine::cache_folder;
+
+/// Name of the file in the current folder.
+pub(crate) const FILE: &str = "kernels.toml";
+
+/// Stands for the version in the name of an entry that stands for several kernels.
+const VERSION: &str = "{version}";
+
+/// Archives, kernels and variants.
+pub(crate) struct Matrix {
+    /// `kernels.toml` in use; `None`: the one compiled in.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) manifest: Manifest,
+    pub(crate) archives: Arc<Archives>,
+    pub(crate) lock: Lock,
+}
+
+impl Matrix {
+    /// Reads `--config`, else `./kernels.toml`, else what is compiled in; and the lock beside it.
+    pub(crate) fn load(global: &Global, locked: bool) -> Result<Self, Failure> {
+        let here = Path::new(FILE);
+        let file = global.config.clone().or_else(|| here.exists().then(|| here.to_owned()));
+        let manifest = match &file {
+            Some(file) => Manifest::load(file).map_err(|e| Failure::new(e.to_string()))?,
+            None => Manifest::shipped(),
+        };
+        for (name, _) in &global.mirror {
+            let known =
+                manifest.archive(name).is_some() || manifest.archive(name.trim_end_matches("-security")).is_some();
+            if !known {
+                let known: Vec<&str> = manifest.archives.iter().map(|a| a.name.as_str()).collect();
+                return Err(Failure::new(format!("--mirror {name}: there is no such archive"))
+                    .next(format!("there are {}", known.join(", "))));
+            }
+        }
+        let lock = Lock::load(&lock_file(file.as_deref())).map_err(|e| Failure::new(e.to_string()))?;
+        let options = Options {
+            cache: cache_folder(global),
+            offline: global.offline,
+            locked,
+            mirrors: global.mirror.iter().cloned().collect(),
+            ..Options::default()
+        };
+        let archives = Archives::new(options, manifest.archives.clone())
+            .map_err(|e| Failure::new(chain(&e)).next("choose another folder with --cache DIR"))?;
+        Ok(Self { file, manifest, archives: Arc::new(archives), lock })
+    }
+
+    /// Where the pins are.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        lock_file(self.file.as_deref())
+    }
+
+    /// The variants that were asked for, as the manifest has them.
+    pub(crate) fn variants(&self, names: &[String]) -> Result<Vec<VariantEntry>, Failure> {
+        let default = [DEFAULT_VARIANT.to_owned()];
+        let names = if names.is_empty() { &default[..] } else { names };
+        let mut variants: Vec<VariantEntry> = Vec::new();
+        for name in names {
+            let known = || self.manifest.variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
+            let variant = self.manifest.variant(name).ok_or_else(|| {
+                Failure::new(format!("--variant {name}: there is no such variant"))
+                    .next(format!("there are {}", known()))
+            })?;
+            if !variants.contains(variant) {
+                variants.push(variant.clone());
+            }
+        }
+        Ok(variants)
+    }
+
+    /// The kernels that were asked for: by pattern, in the hand, or of a group. Each has a name of its own.
+    pub(crate) fn choose(&self, choice: &KernelChoice) -> Result<Vec<Candidate>, Failure> {
+        let (paths, patterns): (Vec<_>, Vec<_>) = choice.kernels.iter().partition(|text| hand::is_path(text));
+        let mut chosen = hand::candidates(&paths, self.archives.cache());
+        for pattern in patterns {
+            let found = self.by_pattern(pattern)?;
+            if found.is_empty() {
+                return Err(Failure::new(format!("--kernel {pattern}: no kernel has such a name, and no file"))
+                    .next("`kernrig kernels list` prints the names of all"));
+            }
+            chosen.extend(found);
+        }
+        if let Some(group) = self.group(choice)? {
+            let entries = self.manifest.kernels.iter().filter(|e| e.groups.iter().any(|g| g == group));
+            chosen.extend(entries.flat_map(|entry| self.candidates(entry)));
+        }
+        let mut seen: Vec<Candidate> = Vec::new();
+        for mut candidate in chosen {
+            if seen.iter().any(|other| other.same(&candidate)) {
+                continue;
+            }
+            let name = candidate.name.clone();
+            let mut number = 1;
+            while seen.iter().any(|other| other.name == candidate.name) {
+                number += 1;
+                candidate.name = format!("{name}~{number}");
+            }
+            seen.push(candidate);
+        }
+        Ok(seen)
+    }
+
+    /// The group that was asked for; the default one only where nothing else was.
+    fn group<'a>(&self, choice: &'a KernelChoice) -> Result<Option<&'a str>, Failure> {
+        let Some(group) = &choice.group else { return Ok(choice.kernels.is_empty().then_some(DEFAULT_GROUP)) };
+        if self.manifest.groups().contains(&group.as_str()) {
+            return Ok(Some(group));
+        }
+        Err(Failure::new(format!("--group {group}: there is no such group"))
+            .next(format!("there are {}", self.manifest.groups().join(", "))))
+    }
+
+    /// By the whole name, or by what follows its first `-`: `2.6.*` is `debian-2.6.32` too.
+    fn by_pattern(&self, pattern: &str) -> Result<Vec<Candidate>, Failure> {
+        let glob = GlobBuilder::new(pattern).build().map_err(|e| {
+            Failure::new(format!("--kernel {pattern}: {}", e.kind()))
+                .next("a pattern is a shell glob, such as 'debian-6.*'")
+        })?;
+        let glob = glob.compile_matcher();
+        let named =
+            |name: &str| glob.is_match(name) || name.split_once('-').is_some_and(|(_, rest)| glob.is_match(rest));
+        let mut found = Vec::new();
+        for entry in &self.manifest.kernels {
+            match &entry.source {
+                Source::Every(_) if may_match(pattern, &entry.name) => {
+                    found.extend(self.candidates(entry).into_iter().filter(|c| matches_whole(&glob, c)));
+                }
+                Source::Every(_) => {}
+                Source::Folder(_) => found.extend(self.candidates(entry).into_iter().filter(|c| named(&c.name))),
+                _ if named(&entry.name) => found.extend(self.candidates(entry)),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// The kernels of an entry: one, or as many as its folder or archive holds.
+    pub(crate) fn candidates(&self, entry: &KernelEntry) -> Vec<Candidate> {
+        let one = |name: &str, origin| Candidate {
+            name: name.to_owned(),
+            optional: entry.optional,
+            cmdline: entry.cmdline.clone(),
+            origin,
+            archives: Some(Arc::clone(&self.archives)),
+            cache: self.archives.cache().clone(),
+        };
+        let lone = |origin| vec![one(&entry.name, origin)];
+        match &entry.source {
+            Source::Newest(spec) => lone(Origin::Newest(spec.clone(), self.lock.get(&entry.name).cloned())),
+            Source::Image(files) => lone(Origin::Image(files.clone())),
+            Source::Tree(path) => lone(Origin::Path(path.clone())),
+            Source::Url(urls) => lone(Origin::Urls(urls.clone())),
+            Source::Folder(folder) => match hand::subfolders(folder) {
+                Ok(kernels) => kernels.into_iter().map(|(name, path)| one(&name, Origin::Path(path))).collect(),
+                Err(reason) => lone(Origin::Failed(reason)),
+            },
+            Source::Every(spec) => match self.archives.resolve(spec) {
+                Ok(resolution) => {
+                    let sets = resolution.complete.into_iter();
+                    sets.map(|set| one(&entry.name_of(set.name()), Origin::Set(set))).collect()
+                }
+                Err(e) => lone(Origin::Failed(chain(&e))),
+            },
+        }
+    }
+}
+
+fn lock_file(manifest: Option<&Path>) -> PathBuf {
+    manifest.unwrap_or(Path::new(FILE)).with_extension("lock")
+}
+
+/// Whether a pattern may mean kernels of an entry such as `cloud-{version}`: finding out for sure asks the archive.
+fn may_match(pattern: &str, name: &str) -> bool {
+    let literal = pattern.split(['*', '?', '[', '{']).next().unwrap_or_default();
+    let head = name.split(VERSION).next().unwrap_or_default();
+    literal.starts_with(head) || head.starts_with(literal)
+}
+
+/// An entry that could not be resolved stays, so that its reason is told.
+fn matches_whole(glob: &GlobMatcher, candidate: &Candidate) -> bool {
+    glob.is_match(&candidate.name) || matches!(candidate.origin, Origin::Failed(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_match;
+
+    #[test]
+    fn an_archive_is_only_asked_for_kernels_that_a_pattern_may_mean() {
+        for pattern in ["*", "cloud-*", "cloud-6.1*", "cl?ud-6.1", "cloud-6.1.0-9"] {
+            assert!(may_match(pattern, "cloud-{version}"), "{pattern}");
+        }
+        for pattern in ["debian-*", "6.1*", "cloudy", "2.6.*"] {
+            assert!(!may_match(pattern, "cloud-{version}"), "{pattern}");
+        }
+    }
+}

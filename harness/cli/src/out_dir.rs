@@ -1,0 +1,127 @@
+//! The folder of a run's results: one run at a time, every event on disk before it is shown, nothing stale left behind.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use kernrig_events::Event;
+use kernrig_report::jsonl;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::failure::Failure;
+
+/// The folder of a run's results.
+#[derive(Debug)]
+pub(crate) struct OutDir {
+    path: PathBuf,
+    results: File,
+    /// Locked as long as it is open.
+    _lock: File,
+}
+
+impl OutDir {
+    /// Takes a folder for a run: what an earlier one left in it is moved to `results.previous.jsonl` or removed, so
+    /// that no reader takes old verdicts for new ones.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let failed = |what: &str, e: io::Error| {
+            Failure::new(format!("cannot {what} in {}: {e}", path.display()))
+                .next("choose another folder with --out DIR")
+        };
+        fs::create_dir_all(path).map_err(|e| failed("make the folder for results", e))?;
+        let lock = File::create(path.join(".lock")).map_err(|e| failed("make a lock file", e))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            Failure::new(format!("another kernrig is writing its results to {}", path.display()))
+                .next("wait for it, or choose another folder with --out DIR")
+        })?;
+        forget_consoles(&path.join("consoles")).map_err(|e| failed("remove the consoles of the last run", e))?;
+        let results = path.join("results.jsonl");
+        if results.exists() {
+            fs::rename(&results, path.join("results.previous.jsonl"))
+                .map_err(|e| failed("keep the last results", e))?;
+        }
+        let results = File::create_new(&results).map_err(|e| failed("make results.jsonl", e))?;
+        Ok(Self { path: path.to_owned(), results, _lock: lock })
+    }
+
+    /// Where the consoles of this run go.
+    pub(crate) fn consoles(&self) -> PathBuf {
+        self.path.join("consoles")
+    }
+
+    /// Appends an event: one line, one write, in the kernel's hands when this returns, so that SIGKILL cannot take
+    /// it back.
+    pub(crate) fn append(&mut self, event: &Event) -> Result<(), Failure> {
+        jsonl::write(&self.results, event).map_err(|e| {
+            Failure::new(format!("{}: {e}", self.path.join("results.jsonl").display()))
+                .next("verdicts that are not on disk are not shown; make room, or choose another folder with --out DIR")
+        })
+    }
+}
+
+/// Only what kernrig writes is removed.
+fn forget_consoles(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "console" || ending == "channel") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A JUnit report: the file that was asked for, and more beside it if one would be too large.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    path: &'a Path,
+}
+
+impl<'a> Report<'a> {
+    /// Removes what an earlier run left: it must not be taken for this one's report, should this one die.
+    pub(crate) fn replace(path: &'a Path) -> Result<Self, Failure> {
+        let report = Self { path };
+        for number in 1.. {
+            let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+            match fs::remove_file(report.part(&suffix)) {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => break,
+                Err(e) => {
+                    return Err(Failure::new(format!("cannot replace {}: {e}", path.display()))
+                        .next("choose another file with --junit FILE"));
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Writes its parts, each with the suffix that goes before the extension.
+    pub(crate) fn write(&self, parts: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+        parts.iter().try_for_each(|(suffix, bytes)| write_whole(&self.part(suffix), bytes))
+    }
+
+    fn part(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path.file_stem().unwrap_or_default().to_owned();
+        name.push(suffix);
+        if let Some(extension) = self.path.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        self.path.with_file_name(name)
+    }
+}
+
+/// Writes a whole file or none: a reader never finds half a report.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |e: io::Error| Failure::new(format!("cannot write {}: {e}", path.display()));
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    // A temporary file is private; a report is for everybody whom the folder lets in.
+    rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644)).map_err(|e| failed(e.into()))?;
+    file.persist(path).map(drop).map_err(|e| failed(e.error))
+}

@@ -1,0 +1,150 @@
+//! What a run shows while it goes: bars on a terminal, plain lines without one.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use kernrig_events::{Class, Event, Outcome, PackageInfo};
+use kernrig_report::terminal::{clean_line, line};
+
+use crate::args::Color;
+use crate::stdout;
+
+/// Longest text of the guest on one line.
+const WIDEST: usize = 300;
+
+/// What a run shows.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bars: Option<Bars>,
+    verbose: bool,
+}
+
+/// One bar for the whole run, and a line for each VM.
+#[derive(Debug)]
+struct Bars {
+    all: MultiProgress,
+    overall: ProgressBar,
+    vms: BTreeMap<u32, ProgressBar>,
+}
+
+impl Progress {
+    /// Bars go to standard error, and only where both streams are a terminal: lines on standard output would tear them.
+    pub(crate) fn new(color: Color, verbose: bool) -> Self {
+        let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let bars = (terminal && color != Color::Never).then(Bars::new);
+        Self { bars, verbose }
+    }
+
+    /// Shows an event that is on disk already.
+    pub(crate) fn show(&mut self, event: &Event) {
+        if let Some(text) = self.line_of(event) {
+            match &self.bars {
+                Some(bars) => bars.all.suspend(|| stdout::line(text)),
+                None => stdout::line(text),
+            }
+        }
+        if let Some(bars) = &mut self.bars {
+            bars.update(event);
+        }
+    }
+
+    /// Takes the bars away, for the summary.
+    pub(crate) fn end(&mut self) {
+        if let Some(bars) = self.bars.take() {
+            bars.all.clear().ok();
+        }
+    }
+
+    fn line_of(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::KernelReady(kernel) => {
+                let mut lines = vec![line(event)?];
+                if self.verbose {
+                    let package = |p: &PackageInfo| format!("  from {} {} {}", p.name, p.version, p.sha256);
+                    lines.extend(kernel.packages.iter().map(package));
+                }
+                lines.extend(kernel.notes.iter().map(|note| format!("  note: {note}")));
+                let lines: Vec<String> = lines.iter().map(|text| clean_line_indented(text)).collect();
+                Some(lines.join("\n"))
+            }
+            Event::KernelUnavailable { .. } => Some(coloured(line(event)?, Class::Harness)),
+            Event::TestFinished(outcome) => {
+                let text = line(event).filter(|_| self.tells(outcome))?;
+                Some(coloured(text, outcome.verdict.class()))
+            }
+            Event::VmStarted { vm, command, .. } if self.verbose => Some(format!("vm {vm}: {command}")),
+            Event::VmEnded { vm, how } if self.verbose => Some(format!("vm {vm} ended: {}", clean_line(how, WIDEST))),
+            _ => line(event),
+        }
+    }
+
+    /// A bar says how many passed; lines are for what did not.
+    fn tells(&self, outcome: &Outcome) -> bool {
+        self.bars.is_none() || self.verbose || matches!(outcome.verdict.class(), Class::Bad | Class::Harness)
+    }
+}
+
+impl Bars {
+    fn new() -> Self {
+        let all = MultiProgress::new();
+        let overall = all.add(ProgressBar::new(0));
+        overall.set_style(style("{wide_bar} {pos}/{len} {elapsed} {msg}"));
+        overall.enable_steady_tick(Duration::from_millis(500));
+        Self { all, overall, vms: BTreeMap::new() }
+    }
+
+    fn update(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { cells, .. } => self.overall.set_length(*cells as u64),
+            Event::VmStarted { vm, kernel, variant, .. } => {
+                let bar = self.all.add(ProgressBar::new_spinner());
+                bar.set_style(style("{spinner} {msg}"));
+                bar.enable_steady_tick(Duration::from_millis(500));
+                bar.set_message(format!("{} boots", place(kernel, variant)));
+                self.vms.insert(*vm, bar);
+            }
+            Event::TestStarted { cell, vm } => {
+                if let Some(bar) = self.vms.get(vm) {
+                    bar.set_message(format!("{} {}", place(&cell.kernel, &cell.variant), cell.test));
+                }
+            }
+            Event::TestFinished(outcome) if !outcome.cell.test.starts_with("vm::") => self.overall.inc(1),
+            Event::VmEnded { vm, .. } => {
+                if let Some(bar) = self.vms.remove(vm) {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `debian-6.1`, or `debian-6.1+memcg`.
+fn place(kernel: &str, variant: &str) -> String {
+    if variant == "default" { kernel.to_owned() } else { format!("{kernel}+{variant}") }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are constants of this file; a wrong one shows as a bar of the default kind.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// The first word in the colour of its class; taken off again where there is no terminal.
+fn coloured(line: String, class: Class) -> String {
+    let colour = match class {
+        Class::Good => "32",
+        Class::Bad => "1;31",
+        Class::Neutral => "2",
+        Class::Harness => "33",
+    };
+    let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+    format!("\u{1b}[{colour}m{word}\u{1b}[0m {rest}")
+}
+
+/// Cleans a line of the kind `  note: …`, and keeps its indentation.
+fn clean_line_indented(text: &str) -> String {
+    let bare = text.trim_start_matches(' ');
+    format!("{}{}", &text[..text.len() - bare.len()], clean_line(bare, WIDEST))
+}

@@ -1,0 +1,46 @@
+//! `kernels.toml`: written by init, and what is said of a wrong one.
+
+use std::fs;
+
+use crate::{finish, folder, kernrig};
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_valid_one() {
+    let folder = folder();
+    fs::write(folder.path().join("kernels.toml"), "[[kernel]]\nname = \"mine\"\nimaeg = \"bzImage\"\n")
+        .expect("a file");
+    let (code, _, stderr) = finish(kernrig(&folder).args(["run", "--dry-run"]));
+    assert_eq!(code, 2);
+    for word in ["kernels.toml", "3", "imaeg", "image"] {
+        assert!(stderr.contains(word), "no {word} in {stderr}");
+    }
+}
+
+#[test]
+fn a_config_that_was_asked_for_and_is_not_there_is_an_error() {
+    let folder = folder();
+    let (code, _, stderr) = finish(kernrig(&folder).args(["kernels", "list", "--config", "nowhere.toml"]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("nowhere.toml"), "{stderr}");
+}
+
+#[test]
+fn init_writes_a_matrix_that_is_read_and_refuses_to_overwrite_it() {
+    let folder = folder();
+    let (code, stdout, stderr) = finish(kernrig(&folder).arg("init"));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("kernels.toml"), "{stdout}");
+    let file = folder.path().join("kernels.toml");
+    let written = fs::read_to_string(&file).expect("written");
+    assert!(written.contains("[[kernel]]"), "{written}");
+
+    fs::write(&file, format!("# mine\n{written}")).expect("edited");
+    let (code, _, stderr) = finish(kernrig(&folder).arg("init"));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("kernels.toml"), "{stderr}");
+    assert!(fs::read_to_string(&file).expect("there").starts_with("# mine"), "it was overwritten");
+
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["kernels", "list", "--offline"]));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("debian-6.1"), "{stdout}");
+}

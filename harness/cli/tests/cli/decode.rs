@@ -1,0 +1,44 @@
+//! `kernrig decode`: titles out, and what the exit code says.
+
+use std::fs;
+
+use crate::{finish, folder, kernrig};
+
+const WARNING: &str = "\
+[    1.000000] ------------[ cut here ]------------
+[    1.000000] WARNING: CPU: 0 PID: 147 at fs/proc/generic.c:399 proc_register+0x182/0x220
+[    1.000000] Modules linked in: pktgen(E+)
+[    1.000000] CPU: 0 PID: 147 Comm: insmod Tainted: G            E      6.1.0-13-cloud-amd64 #1
+[    1.000000] RIP: 0010:proc_register+0x182/0x220
+[    1.000000] Call Trace:
+[    1.000000]  <TASK>
+[    1.000000]  proc_create_data+0x56/0x80
+[    1.000000]  </TASK>
+[    1.000000] ---[ end trace 0000000000000000 ]---
+";
+
+#[test]
+fn a_log_with_a_complaint_ends_with_1_and_prints_its_title() {
+    let folder = folder();
+    fs::write(folder.path().join("console.log"), WARNING).expect("a file");
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["decode", "console.log"]));
+    assert_eq!((code, stdout.as_str()), (1, "WARNING in proc_register\n"), "{stderr}");
+}
+
+#[test]
+fn a_clean_log_ends_with_0() {
+    let folder = folder();
+    fs::write(folder.path().join("console.log"), "[    0.000000] Linux version 6.1.0\n").expect("a file");
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["decode", "console.log"]));
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", ""));
+    // Standard input of a test is empty.
+    assert_eq!(finish(kernrig(&folder).args(["decode", "-"])).0, 0);
+}
+
+#[test]
+fn a_log_that_cannot_be_read_ends_with_2() {
+    let folder = folder();
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["decode", "nowhere.log"]));
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(stderr.contains("nowhere.log"), "{stderr}");
+}
