@@ -179,7 +179,7 @@ impl Session {
             Err(Stop::Cancelled) => Fate::Broken("the run was interrupted".to_owned()),
             Err(Stop::Broken(reason)) => Fate::Broken(reason),
         };
-        self.console.idle();
+        self.console.close();
         Ran { fate, diagnostics: ktap.diagnostics, cancelled }
     }
 

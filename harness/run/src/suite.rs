@@ -221,7 +221,7 @@ impl Driver<'_> {
 
     /// The outcome of a boot that reached the guest: what the kernel said on the way counts.
     fn booted(&self, session: &mut Session, vm: u32) -> Outcome {
-        session.console.idle();
+        session.console.close();
         let reports = session.console.take_reports();
         let evidence = Evidence {
             fate: kernrig_plan::Fate::Answered { answer: kernrig_plan::Answer::Ok, taint: session.taint },
