@@ -124,7 +124,7 @@ impl Peer {
         match self.link.line() {
             Ok(line) => Err(Stop::Fail(format!("the other process was to be killed and said `{line}`"))),
             Err(Stop::Fail(reason)) if reason == GONE => self.end(),
-            Err(stop) => Err(stop),
+            Err(_) => Err(Stop::Fail("the other process was to be killed and lives on".into())),
         }
     }
 
@@ -139,17 +139,14 @@ impl Peer {
         }
     }
 
+    /// Says how it ended where that is all there is to say.
     fn explain(&self, stop: Stop) -> Stop {
-        match sys::wait(self.pid, sys::WNOHANG) {
-            Ok(Some((_, end @ End::Signal(_)))) => {
-                self.reaped.set(true);
-                Stop::Fail(format!("the other process was {end}"))
-            }
-            Ok(Some(_)) => {
-                self.reaped.set(true);
-                stop
-            }
-            _ => stop,
+        match stop {
+            Stop::Fail(reason) if reason == GONE => match self.end() {
+                Ok(end) => Stop::Fail(format!("the other process gave no verdict, {end}")),
+                Err(stop) => stop,
+            },
+            other => other,
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::format;
 
 use crate::files;
 use crate::sys::{self, Errno, Fd, clone, open};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop};
+use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child};
 use crate::tests::interface;
 use crate::tests::ns::uts::{hostname, set_hostname};
 use crate::tests::peer::{Link, Peer};
@@ -157,7 +157,7 @@ pub(crate) fn wrong_type_is_refused(_: &Ctx) -> Check {
     let peer = named_inside()?;
     let inner = of(&peer, "uts")?;
     // Asked first: EINVAL means something only where the right type is taken.
-    Peer::start(0, |_| enter(&inner, clone::NEWUTS))?.finish()?;
+    in_child(0, || enter(&inner, clone::NEWUTS))?;
     must_refuse(sys::setns(&inner, clone::NEWIPC), Errno::EINVAL, "the type of another namespace")?;
     must_refuse(sys::setns(&inner, usize::MAX >> 33), Errno::EINVAL, "a type that there is not")?;
     let plain = sys::open("/proc/self/status", open::RDONLY, 0).or_fail("open a plain file")?;

@@ -44,10 +44,6 @@ impl Group {
         format!("{}/{name}", self.path)
     }
 
-    fn has(&self, name: &str) -> bool {
-        files::exists(&self.file(name))
-    }
-
     /// Writes one of its files; one that is not there means a kernel without that feature.
     pub(crate) fn set(&self, name: &str, value: &str) -> Check {
         let path = self.file(name);

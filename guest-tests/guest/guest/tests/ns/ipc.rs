@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::files;
 use crate::sys::{self, Errno, Fd, clone, open, sysv};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop};
+use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child};
 use crate::tests::peer::Peer;
 use crate::tests::scratch;
 
@@ -51,7 +51,7 @@ fn key_is_private(kind: &Kind) -> Check {
     own_objects()?;
     let outer = make(kind, OUTSIDE)?;
     // A child in the same namespace finds it: what comes next is the namespace's doing.
-    Peer::start(0, |_| must_find(kind, OUTSIDE, "its parent"))?.finish()?;
+    in_child(0, || must_find(kind, OUTSIDE, "its parent"))?;
     let peer = Peer::start(clone::NEWIPC, |test| {
         must_not_find(kind, OUTSIDE, "the outside")?;
         let id = make(kind, INSIDE)?;
@@ -87,14 +87,13 @@ pub(crate) fn shm_key_is_private(_: &Ctx) -> Check {
     key_is_private(&SHM)?;
     let outer = make(&SHM, INSIDE)?;
     let memory = sys::shmat(outer).or_fail("shmat outside")?;
-    let peer = Peer::start(clone::NEWIPC, |_| {
+    in_child(clone::NEWIPC, || {
         let inner = make(&SHM, INSIDE)?;
         let memory = sys::shmat(inner).or_fail("shmat inside")?;
         // SAFETY: a fresh mapping of a page.
         unsafe { memory.write_volatile(b'i') };
         Ok(())
     })?;
-    peer.finish()?;
     // SAFETY: mapped above, a page long; volatile, since another process was to write to it or not.
     let byte = unsafe { memory.read_volatile() };
     ensure!(byte == 0, "the memory of one key outside holds what was written inside ({byte:#x})");

@@ -60,10 +60,13 @@ pub(crate) fn mount_is_private(_: &Ctx) -> Check {
     must_see(OUT_MARK, "outside", "outside, after the inside has unmounted its copy")
 }
 
-/// Mounts and unmounts under a shared mount show in both namespaces.
+/// Mounts and unmounts under a shared mount show in both namespaces, and one beside it stays where it was made.
 pub(crate) fn shared_propagates_both_ways(_: &Ctx) -> Check {
+    const BESIDE: &str = "/tmp/beside";
     stage(ms::SHARED)?;
+    folder(BESIDE)?;
     let peer = Peer::start(clone::NEWNS, |test| {
+        marked_tmpfs(BESIDE, "marker")?;
         marked_tmpfs(IN, "marker")?;
         test.say("mounted");
         test.hear()?;
@@ -72,6 +75,7 @@ pub(crate) fn shared_propagates_both_ways(_: &Ctx) -> Check {
     })?;
     peer.hear()?;
     must_see(IN_MARK, "inside", "outside")?;
+    must_not_see("/tmp/beside/marker", "inside, beside the shared one,", "outside")?;
     marked_tmpfs(OUT, "marker")?;
     peer.say("mounted");
     peer.finish()?;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::sys::{self, Errno, Fd, clone, inet_address, net};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop, time_left};
+use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child, time_left};
 use crate::tests::interface;
 use crate::tests::peer::Peer;
 
@@ -140,8 +140,7 @@ pub(crate) fn abstract_socket_is_private(_: &Ctx) -> Check {
     own_network()?;
     let address = abstract_address("kernrig");
     let listener = listen(net::AF_UNIX, &address, "bind outside")?;
-    Peer::start(0, |_| sys::connect(&stream(net::AF_UNIX)?, &address).or_fail("connect in the same namespace"))?
-        .finish()?;
+    in_child(0, || sys::connect(&stream(net::AF_UNIX)?, &address).or_fail("connect in the same namespace"))?;
     drop(sys::accept(&listener).or_fail("accept the child")?);
     let peer = Peer::start(clone::NEWNET, |test| {
         must_be_refused(net::AF_UNIX, &address, Errno::ECONNREFUSED, "an abstract name that is served outside only")?;

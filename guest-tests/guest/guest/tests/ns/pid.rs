@@ -5,7 +5,7 @@ use alloc::string::ToString as _;
 
 use crate::files;
 use crate::sys::{self, End, Errno, Fd, clone, sig};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop};
+use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child, time_left};
 use crate::tests::peer::{Link, Peer};
 use crate::tests::scratch;
 
@@ -114,7 +114,7 @@ fn orphan(born: &Fd, parent_gone: &Fd) -> i32 {
 
 /// An orphan becomes the child of its namespace's init, which reaps it.
 pub(crate) fn orphan_goes_to_init(_: &Ctx) -> Check {
-    Peer::start(clone::NEWPID, |_| init_with_an_orphan())?.finish()
+    in_child(clone::NEWPID, init_with_an_orphan)
 }
 
 /// When init is killed every process of its namespace dies: children, grandchildren, those in other sessions.
@@ -153,6 +153,8 @@ pub(crate) fn death_of_init_kills_all(_: &Ctx) -> Check {
     let end = init.end()?;
     ensure!(end == End::Signal(sig::KILL), "init {end}, not killed by SIGKILL");
     // The pipe ends when the last process that could write to it has: before init can be reaped since 3.5.
+    let ended = sys::readable(&all_dead, time_left().saturating_sub(500).min(60_000) as i32).or_fail("poll")?;
+    ensure!(ended, "a process inside lives on after its init was killed");
     let n = sys::read(&all_dead, &mut byte).or_fail("wait for the processes inside to end")?;
     ensure!(n == 0, "a process inside wrote after its init was dead");
     Ok(())
