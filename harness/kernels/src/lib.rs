@@ -8,6 +8,7 @@ pub mod image;
 mod kernel;
 pub mod local;
 pub mod lock;
+pub mod manifest;
 pub mod modules;
 mod version;
 

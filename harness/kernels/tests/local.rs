@@ -1,5 +1,7 @@
 //! Kernels in the hand, on real old ones: the folder that `KERNRIG_KERNELS` names.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -236,5 +238,5 @@ fn what_is_not_there_or_no_kernel_is_named() {
     assert!(all[0].0 == "inner" && all[0].1.is_err());
 
     fixture.write("broken.deb", "!<arch>\ngarbage");
-    assert!(open("broken.deb").contains("broken.deb: not a whole .deb"), "{}", open("broken.deb"));
+    assert!(open("broken.deb").contains("broken.deb): not a whole .deb"), "{}", open("broken.deb"));
 }
