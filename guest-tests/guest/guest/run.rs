@@ -13,6 +13,35 @@ use crate::sys::{self, End, Fd, PollFd};
 use crate::test_api::{self, Check, Ctx, Entry, Stop};
 use crate::{modules, ready, selftest, settle, tests};
 
+// A test of the catalog without a function here would be refused at run time: refuse it at build time.
+const _: () = {
+    let mut i = 0;
+    while i < kernrig_catalog::TESTS.len() {
+        let name = kernrig_catalog::TESTS[i].name;
+        assert!(has(tests::TESTS, name) || has(selftest::TESTS, name), "a test of the catalog has no function");
+        i += 1;
+    }
+};
+
+const fn has(table: &[Entry], name: &str) -> bool {
+    let mut i = 0;
+    while i < table.len() {
+        if same(table[i].0.as_bytes(), name.as_bytes()) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}
+
 /// How long the host may take to send the token.
 const TOKEN_MS: u64 = 60_000;
 

@@ -130,8 +130,16 @@ const FORGED: &[&str] = &[
     "done 1 taint=512 settle=timeout [0123456789abcdef]",
 ];
 
-/// Writes junk and forgeries to both ports and the kernel's log, and passes.
-fn garbage(_: &Ctx) -> Check {
+/// Writes junk and forgeries to both ports and the kernel's log, as often as the host says, and passes.
+fn garbage(ctx: &Ctx) -> Check {
+    for _ in 0..ctx.param("iterations").unwrap_or(1) {
+        write_garbage()?;
+    }
+    ctx.note("junk and forged lines were written to both ports");
+    Ok(())
+}
+
+fn write_garbage() -> Check {
     let junk =
         b"\x00\x07\x1b[2J\x1b]0;title\x07\x9b31m\xff\xfe\xc0\xaf\xed\xa0\x80]]>&lt;\x13\x11\r\x08\x7f\n".as_slice();
     for port in ["/dev/ttyS1", "/dev/ttyS0"] {
