@@ -1,4 +1,4 @@
-//! The HTTP client: time limits, certificates, proxies by the usual variables.
+//! The HTTP client: time limits, certificates.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,11 +6,15 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-pub(super) fn agent() -> Agent {
+/// Redirects are the caller's: each may lead through another proxy.
+pub(super) fn agent(proxy: Option<&str>) -> Agent {
     let tls = TlsConfig::builder().root_certs(roots()).build();
     Agent::config_builder()
-        .user_agent(concat!("kernrig/", env!("CARGO_PKG_VERSION")))
+        .user_agent(super::USER_AGENT)
         .tls_config(tls)
+        .proxy(proxy.and_then(|proxy| ureq::Proxy::new(proxy).ok()))
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .timeout_connect(Some(Duration::from_secs(20)))
         .timeout_recv_response(Some(super::STALLED))
         .timeout_per_read(Some(super::STALLED))

@@ -2,12 +2,15 @@
 
 mod agent;
 mod hash;
+mod proxy;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use proxy::{Answer, Proxies};
 
 pub(crate) use hash::{HashingReader, hex, sha256_of};
 
@@ -99,7 +102,10 @@ pub(crate) struct Expected<'a> {
 
 /// Gets files.
 pub(crate) struct Fetcher {
-    agent: ureq::Agent,
+    direct: ureq::Agent,
+    /// Through the proxy for `https:`.
+    tunnel: ureq::Agent,
+    proxies: Proxies,
     offline: bool,
     progress: Option<Progress>,
 }
@@ -109,7 +115,12 @@ const UNKNOWN_SIZE: u64 = 2 << 30;
 
 impl Fetcher {
     pub(crate) fn new(offline: bool, progress: Option<Progress>) -> Self {
-        Self { agent: agent::agent(), offline, progress }
+        Self::with(Proxies::from_environment(), offline, progress)
+    }
+
+    fn with(proxies: Proxies, offline: bool, progress: Option<Progress>) -> Self {
+        let (direct, tunnel) = (agent::agent(None), agent::agent(proxies.https.as_deref()));
+        Self { direct, tunnel, proxies, offline, progress }
     }
 
     pub(crate) fn offline(&self) -> bool {
@@ -191,19 +202,53 @@ impl Fetcher {
         if self.offline {
             return Err(FetchError::Offline { url: url.to_owned() });
         }
-        let all = STALLED + Duration::from_secs(limit / SLOWEST);
-        match self.agent.get(url).config().timeout_recv_body(Some(all)).build().call() {
-            Ok(response) => {
-                let body = response.into_body();
-                Ok(Body { length: body.content_length(), reader: Box::new(body.into_reader()) })
+        let mut at = url.to_owned();
+        for _ in 0..REDIRECTS {
+            let answer = self.ask(&at, STALLED + Duration::from_secs(limit / SLOWEST))?;
+            match (answer.status, answer.location) {
+                (200, _) => return Ok(Body { length: answer.length, reader: answer.reader }),
+                (404 | 410, _) => return Err(FetchError::Missing { url: url.to_owned() }),
+                (301 | 302 | 303 | 307 | 308, Some(next)) => at = follow(&at, &next),
+                (status, _) => {
+                    let reason = format!("the server answers {status}");
+                    return Err(FetchError::Transport { url: url.to_owned(), reason });
+                }
             }
-            Err(ureq::Error::StatusCode(404 | 410)) => Err(FetchError::Missing { url: url.to_owned() }),
-            Err(ureq::Error::StatusCode(code)) => {
-                Err(FetchError::Transport { url: url.to_owned(), reason: format!("the server answers {code}") })
+            // A server on the net has no business with files of this machine.
+            if !at.starts_with("http://") && !at.starts_with("https://") {
+                let reason = format!("it leads to {at}: not followed");
+                return Err(FetchError::Transport { url: url.to_owned(), reason });
+            }
+        }
+        Err(FetchError::Transport { url: url.to_owned(), reason: "it leads on and on".to_owned() })
+    }
+
+    fn ask(&self, url: &str, all: Duration) -> Result<Answer, FetchError> {
+        let excepted = self.proxies.excepted(url);
+        if let Some(proxy) = self.proxies.http.as_ref().filter(|_| url.starts_with("http://") && !excepted) {
+            return proxy::get(proxy, url, all).map_err(|error| transport(url, &error));
+        }
+        let agent = if url.starts_with("https://") && !excepted { &self.tunnel } else { &self.direct };
+        match agent.get(url).config().timeout_recv_body(Some(all)).http_status_as_error(false).build().call() {
+            Ok(response) => {
+                let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+                let (status, location) = (response.status().as_u16(), location.map(str::to_owned));
+                let body = response.into_body();
+                Ok(Answer { status, location, length: body.content_length(), reader: Box::new(body.into_reader()) })
             }
             Err(error) => Err(transport(url, &error)),
         }
     }
+}
+
+/// Where a redirect leads: a whole URL, or a path on the same host.
+fn follow(from: &str, to: &str) -> String {
+    if to.contains("://") || !to.starts_with('/') {
+        return to.to_owned();
+    }
+    let scheme = from.find("://").map_or(0, |at| at + 3);
+    let end = from[scheme..].find('/').map_or(from.len(), |at| scheme + at);
+    format!("{}{to}", &from[..end])
 }
 
 struct Body {
@@ -225,6 +270,8 @@ fn file_path(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
+const USER_AGENT: &str = concat!("kernrig/", env!("CARGO_PKG_VERSION"));
+const REDIRECTS: usize = 6;
 /// A link that gives nothing for this long is dead.
 const STALLED: Duration = Duration::from_secs(60);
 /// So is one that gives less than this many bytes a second over all.
@@ -256,6 +303,61 @@ mod tests {
         let error = fetcher.verified(&url, folder.path(), &other).unwrap_err().to_string();
         assert!(error.contains(&sum) && error.contains("kernels.lock"), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    /// Answers each connection with the next of the answers; gives the heads that it was sent.
+    fn serve(answers: &'static [&'static str]) -> (String, std::thread::JoinHandle<Vec<String>>) {
+        use std::io::BufRead as _;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let thread = std::thread::spawn(move || {
+            let serve_one = |answer: &&str| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let lines = io::BufReader::new(stream.try_clone().unwrap()).lines();
+                let head: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+                stream.write_all(answer.as_bytes()).unwrap();
+                head.join("\n")
+            };
+            answers.iter().map(serve_one).collect()
+        });
+        (address, thread)
+    }
+
+    #[test]
+    fn plain_http_is_asked_of_the_proxy_with_its_whole_url() {
+        let (address, proxy) = serve(&[
+            "HTTP/1.1 302 Found\r\nLocation: http://other.test/y\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            "HTTP/1.1 404 Not Found\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
+            "HTTP/1.1 301 Moved\r\nLocation: file:///etc/passwd\r\n\r\n",
+        ]);
+        let http = Some(format!("http://me:p%40ss@{address}/"));
+        let fetcher = Fetcher::with(Proxies { http, ..Proxies::default() }, false, None);
+        assert_eq!(fetcher.bytes("http://mirror.test/x", 10).unwrap(), b"hello");
+        assert!(fetcher.bytes("http://mirror.test/none", 10).unwrap_err().is_missing());
+        let cut = fetcher.bytes("http://mirror.test/cut", 10).unwrap_err();
+        assert!(matches!(cut, FetchError::Truncated { got: 5, want: 9, .. }), "{cut}");
+        let led = fetcher.bytes("http://mirror.test/led", 10).unwrap_err().to_string();
+        assert!(led.contains("file:///etc/passwd: not followed"), "{led}");
+        let heads = proxy.join().unwrap();
+        assert!(heads[0].starts_with("GET http://mirror.test/x HTTP/1.0\nHost: mirror.test\n"), "{}", heads[0]);
+        assert!(heads[0].contains("Proxy-Authorization: Basic bWU6cEBzcw=="), "{}", heads[0]);
+        assert!(heads[1].starts_with("GET http://other.test/y "), "{}", heads[1]);
+    }
+
+    #[test]
+    fn redirects_are_followed_on_the_same_host() {
+        let (address, server) = serve(&[
+            "HTTP/1.1 307 Moved\r\nLocation: /there\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+            "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        ]);
+        let fetcher = Fetcher::with(Proxies::default(), false, None);
+        assert_eq!(fetcher.bytes(&format!("http://{address}/here"), 10).unwrap(), b"hello");
+        let busy = fetcher.bytes(&format!("http://{address}/busy"), 10).unwrap_err().to_string();
+        assert!(busy.contains("/busy: the server answers 503"), "{busy}");
+        assert!(server.join().unwrap()[1].starts_with("GET /there "));
     }
 
     #[test]
