@@ -71,7 +71,7 @@ impl Parts {
     /// Beside an image in some folder, `/boot` being one.
     pub(super) fn beside_image(&mut self) {
         let Some(dir) = self.path.parent().map(Path::to_owned) else { return };
-        self.files_in(std::slice::from_ref(&dir));
+        self.files_in(std::slice::from_ref(&dir), None);
         if self.modules.is_some() {
             return;
         }
@@ -90,7 +90,7 @@ impl Parts {
         let release = self.image.release().to_owned();
         let inner = ["boot".to_owned(), format!("lib/modules/{release}"), format!("usr/lib/modules/{release}")];
         let dirs: Vec<_> = std::iter::once(root.to_owned()).chain(inner.iter().map(|dir| root.join(dir))).collect();
-        self.files_in(&dirs);
+        self.files_in(&dirs, Some(root));
         match find::modules(&[root], &release) {
             Some(dir) => self.take_modules(ModuleIndex::scan(&dir)),
             None => self.note_other_modules(root),
@@ -99,7 +99,7 @@ impl Parts {
 
     /// In a built tree.
     pub(super) fn in_tree(&mut self, tree: &Path) {
-        self.files_in(&[tree.to_owned()]);
+        self.files_in(&[tree.to_owned()], None);
         let stated = fs::read_to_string(tree.join("include/config/kernel.release")).unwrap_or_default();
         if !stated.trim().is_empty() && stated.trim() != self.image.release() {
             self.notes.push(format!(
@@ -142,11 +142,13 @@ impl Parts {
         })
     }
 
-    fn files_in(&mut self, dirs: &[PathBuf]) {
+    fn files_in(&mut self, dirs: &[PathBuf], own: Option<&Path>) {
         let release = self.image.release();
         let names = |stem: &str| vec![format!("{stem}-{release}"), stem.to_owned()];
-        let config = find::file(dirs, &[names("config"), vec![".config".to_owned()]].concat(), "config");
-        let system_map = find::file(dirs, &names("System.map"), "System.map");
+        let only = |stem| own.and_then(|dir| find::only_file(dir, stem));
+        let config = find::file(dirs, &[names("config"), vec![".config".to_owned()]].concat());
+        let config = config.or_else(|| only("config"));
+        let system_map = find::file(dirs, &names("System.map")).or_else(|| only("System.map"));
         if let Some(path) = config.filter(|_| self.config.is_none()) {
             self.take_config(&path, false);
         }

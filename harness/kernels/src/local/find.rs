@@ -60,17 +60,19 @@ fn images_in(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The first of the names in the folders, else the only file there that begins with `stem`.
-pub(super) fn file(dirs: &[PathBuf], names: &[String], stem: &str) -> Option<PathBuf> {
-    let named = dirs.iter().flat_map(|dir| names.iter().map(|name| dir.join(name))).find(|path| path.is_file());
-    named.or_else(|| {
-        let begins = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-')) && path.is_file()
-        };
-        let mut all: Vec<_> = entries(dirs.first()?).into_iter().filter(begins).collect();
-        if all.len() == 1 { all.pop() } else { None }
-    })
+/// The first of the names in the folders.
+pub(super) fn file(dirs: &[PathBuf], names: &[String]) -> Option<PathBuf> {
+    dirs.iter().flat_map(|dir| names.iter().map(|name| dir.join(name))).find(|path| path.is_file())
+}
+
+/// The only `STEM-…` in a kernel's own folder, where there is nothing else that it could belong to.
+pub(super) fn only_file(dir: &Path, stem: &str) -> Option<PathBuf> {
+    let begins = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-')) && path.is_file()
+    };
+    let mut all: Vec<_> = entries(dir).into_iter().filter(begins).collect();
+    if all.len() == 1 { all.pop() } else { None }
 }
 
 /// The folder of a release's modules below one of `roots`.
