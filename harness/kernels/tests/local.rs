@@ -165,6 +165,22 @@ fn compressed_modules_are_unpacked_into_the_cache() {
     }
 }
 
+/// 2.6.32's `libcrc32c` refuses to load without the `crc32c` algorithm, which no symbol and no softdep tells of.
+#[test]
+fn what_btrfs_asks_for_by_name_is_in_its_closure() {
+    let Some(dir) = kernels("what_btrfs_asks_for_by_name_is_in_its_closure") else { return };
+    let fixture = Fixture::new();
+    for (name, kernel) in open_folder(&dir, &fixture.cache).unwrap() {
+        let kernel = kernel.unwrap();
+        let folder = dir.join(&name).join("lib/modules").join(&kernel.release);
+        let closure = kernrig_kernels::modules::closure(&folder, &["btrfs"]).unwrap();
+        let Some(btrfs) = closure.members.iter().find(|m| m.name == "btrfs") else { continue };
+        let built_in = kernel.config.unwrap().get("CRYPTO_CRC32C") == Some(&kernrig_kernels::ConfigValue::Yes);
+        assert!(btrfs.needs.contains(&"libcrc32c".to_owned()), "{name}: {:?}", btrfs.needs);
+        assert_ne!(btrfs.needs.contains(&"crc32c".to_owned()), built_in, "{name}: {:?}", btrfs.needs);
+    }
+}
+
 #[test]
 fn a_built_tree_opens_and_one_that_is_not_says_what_to_do() {
     let fixture = Fixture::new();
