@@ -49,6 +49,8 @@ pub struct Evidence<'a> {
     pub taint_before: Taint,
     /// Complaints of the kernel laid at the test, in order.
     pub reports: &'a [Report],
+    /// What the harness made a silent kernel print (by an NMI): it explains a hang and is no complaint of its own.
+    pub provoked: &'a [Report],
 }
 
 /// The verdict that the evidence is worth. A complaint outweighs whatever the test said; a pass needs everything.
@@ -60,7 +62,12 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
             Verdict::Hang { reason: format!("{reason}; the kernel said: {}", report.title) }
         }
         (_, Some(report)) => Verdict::Crash { report: Box::new(report.clone()) },
-        (Fate::Silent(reason), None) => Verdict::Hang { reason: reason.clone() },
+        (Fate::Silent(reason), None) => match evidence.provoked.first() {
+            Some(report) => {
+                Verdict::Hang { reason: format!("{reason}; asked by NMI the kernel said: {}", report.title) }
+            }
+            None => Verdict::Hang { reason: reason.clone() },
+        },
         (Fate::VmEnded(how), None) => Verdict::Lost { reason: how.clone() },
         (Fate::Broken(reason), None) => Verdict::HarnessError { reason: reason.clone() },
         (Fate::NoMarker, None) => {
@@ -75,9 +82,9 @@ fn answered(answer: &Answer, complaints: &str) -> Verdict {
         Answer::Timeout(reason) => Verdict::Hang { reason: reason.clone() },
         Answer::Error(reason) => Verdict::HarnessError { reason: reason.clone() },
         Answer::NotOk(reason) => Verdict::Fail { reason: reason.clone() },
-        Answer::Ok | Answer::Skip(_) if !complaints.is_empty() => {
-            Verdict::Fail { reason: format!("the kernel's taint word gained {complaints}, yet the console shows no report") }
-        }
+        Answer::Ok | Answer::Skip(_) if !complaints.is_empty() => Verdict::Fail {
+            reason: format!("the kernel's taint word gained {complaints}, yet the console shows no report"),
+        },
         Answer::Ok => Verdict::Pass,
         Answer::Skip(reason) if reason.trim().is_empty() => {
             Verdict::HarnessError { reason: "the guest skipped the test without a reason".to_owned() }
@@ -92,11 +99,11 @@ fn worst(reports: &[Report]) -> Option<&Report> {
     reports.iter().find(|r| r.severity == severity)
 }
 
-/// Whether a report only tells of a machine that makes no progress: what a hang looks like from inside, or what an
-/// NMI makes it print. Such a report explains a hang and does not replace it.
+/// Whether a report only tells of a machine that makes no progress: what a hang looks like from inside. Such a report
+/// explains a hang and does not replace it.
 #[must_use]
 pub fn unresponsive_by_itself(report: &Report) -> bool {
-    const STUCK: &[&str] = &["soft lockup", "hard LOCKUP", "stall", "task hung", "NMI"];
+    const STUCK: &[&str] = &["soft lockup", "hard LOCKUP", "stall", "task hung"];
     report.severity >= Severity::Warning && STUCK.iter().any(|word| report.title.contains(word))
 }
 
@@ -119,7 +126,7 @@ mod tests {
     }
 
     fn verdict(fate: Fate, reports: &[Report]) -> &'static str {
-        judge(&Evidence { fate, taint_before: Taint(0), reports }).label()
+        judge(&Evidence { fate, taint_before: Taint(0), reports, provoked: &[] }).label()
     }
 
     fn answered(answer: Answer, taint: u64) -> Fate {
@@ -155,7 +162,9 @@ mod tests {
     fn a_hang_stays_a_hang_when_the_kernel_only_says_that_it_is_stuck() {
         let silent = || Fate::Silent("no answer for 60 s".to_owned());
         assert_eq!(verdict(silent(), &[]), "hang");
-        assert_eq!(verdict(silent(), &[report(Severity::Panic, "kernel panic: NMI: Not continuing")]), "hang");
+        let nmi = [report(Severity::Panic, "kernel panic: Non maskable interrupt")];
+        let evidence = Evidence { fate: silent(), taint_before: Taint(0), reports: &[], provoked: &nmi };
+        assert_eq!(judge(&evidence).label(), "hang");
         assert_eq!(verdict(silent(), &[report(Severity::Oops, "BUG: soft lockup in f")]), "hang");
         assert_eq!(verdict(silent(), &[report(Severity::Oops, "general protection fault in f")]), "crash");
     }

@@ -26,6 +26,8 @@ pub(crate) struct Console {
     begun: Option<(u32, u64)>,
     ended: Option<(u32, String, u64)>,
     reports: Vec<Placed>,
+    /// From this line on the kernel was made to speak by the harness.
+    provoked: Option<u64>,
     excerpt: Excerpt,
     /// Whole pairs of begin and end markers seen.
     pub(crate) markers: u64,
@@ -45,6 +47,7 @@ impl Console {
             begun: None,
             ended: None,
             reports: Vec::new(),
+            provoked: None,
             excerpt: Excerpt::default(),
             markers: 0,
             bytes: 0,
@@ -137,6 +140,21 @@ impl Console {
         before.into_iter().map(|p| p.report).collect()
     }
 
+    /// What the kernel says from now on it says because the harness made it.
+    pub(crate) fn provoke(&mut self) {
+        self.close();
+        self.provoked.get_or_insert(self.number);
+    }
+
+    /// Takes the reports that the harness made the kernel print.
+    pub(crate) fn take_provoked(&mut self) -> Vec<Report> {
+        let Some(line) = self.provoked else { return Vec::new() };
+        let (provoked, own): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.reports).into_iter().partition(|p| p.line >= line);
+        self.reports = own;
+        provoked.into_iter().map(|p| p.report).collect()
+    }
+
     /// Takes every report there is.
     pub(crate) fn take_reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports).into_iter().map(|p| p.report).collect()
@@ -194,26 +212,26 @@ mod tests {
     #[test]
     fn an_end_marker_counts_only_with_nonce_and_token() {
         let mut console = Console::new("aa11");
-        console.push(b"[    1.0] kernrig: aa11 begin 3 ns::x\n[    1.1] kernrig: bb22 end 3 t0k\n");
+        console.push(b"[    1.000000] kernrig: aa11 begin 3 ns::x\n[    1.100000] kernrig: bb22 end 3 t0k\n");
         assert!(!console.has_ended(3, "t0k"));
-        console.push(b"[    1.2] kernrig: aa11 end 3 wrong\n");
+        console.push(b"[    1.200000] kernrig: aa11 end 3 wrong\n");
         assert!(!console.has_ended(3, "t0k"));
-        console.push(b"Modules linked in:[    1.3] kernrig: aa11 end 3 t0k\n");
+        console.push(b"Modules linked in:[    1.300000] kernrig: aa11 end 3 t0k\n");
         assert!(console.has_ended(3, "t0k"));
         assert!(!console.has_ended(4, "t0k"));
     }
 
     #[test]
     fn a_report_before_the_begin_marker_is_not_the_tests() {
-        let warning = "[    1.0] ------------[ cut here ]------------\n\
-            [    1.0] WARNING: CPU: 0 PID: 9 at fs/proc/generic.c:399 proc_register+0x182/0x220\n\
-            [    1.0] Call Trace:\n[    1.0]  proc_mkdir+0x10/0x20\n\
-            [    1.0] ---[ end trace 0000000000000000 ]---\n";
+        let warning = "[    1.000000] ------------[ cut here ]------------\n\
+            [    1.000000] WARNING: CPU: 0 PID: 9 at fs/proc/generic.c:399 proc_register+0x182/0x220\n\
+            [    1.000000] Call Trace:\n[    1.000000]  proc_mkdir+0x10/0x20\n\
+            [    1.000000] ---[ end trace 0000000000000000 ]---\n";
         let mut console = Console::new("aa11");
         console.push(warning.as_bytes());
-        console.push(b"[    1.1] kernrig: aa11 begin 3 ns::x\n");
+        console.push(b"[    1.100000] kernrig: aa11 begin 3 ns::x\n");
         console.push(warning.replace("proc_register", "other_fn").as_bytes());
-        console.push(b"[    1.3] kernrig: aa11 end 3 t0k\n");
+        console.push(b"[    1.300000] kernrig: aa11 end 3 t0k\n");
         console.finish();
         let before = console.take_before(3);
         assert_eq!(before.len(), 1);
@@ -221,6 +239,20 @@ mod tests {
         let own = console.take_reports();
         assert_eq!(own.len(), 1);
         assert!(own[0].title.contains("other_fn"), "{}", own[0].title);
+    }
+
+    #[test]
+    fn what_the_harness_provoked_is_told_apart() {
+        let panic = |what: &str| format!("[    1.000000] Kernel panic - not syncing: {what}\n");
+        let mut console = Console::new("aa11");
+        console.push(panic("Own").as_bytes());
+        console.provoke();
+        console.push(panic("Non maskable interrupt").as_bytes());
+        console.finish();
+        let provoked = console.take_provoked();
+        assert_eq!(provoked.len(), 1, "{provoked:#?}");
+        assert!(provoked[0].title.contains("Non maskable interrupt"));
+        assert_eq!(console.take_reports().len(), 1);
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Session {
     /// Has the kernel finish what it put off, and reads its taint word.
     pub(crate) fn settle(&mut self) -> Result<(), Stop> {
         let number = self.command("settle", "")?;
-        let until = Instant::now() + self.timing.outer(20);
+        let until = Instant::now() + self.timing.command();
         if let Line::Done(_, values) = self.wait_for(until, |l| matches!(l, Line::Done(n, _) if *n == number))? {
             self.taint = taint(&values);
         }
@@ -145,7 +145,7 @@ impl Session {
     pub(crate) fn markers(&mut self, count: u32) -> Result<u64, Stop> {
         let before = self.console.markers;
         let number = self.command("markers", &format!("count={count}"))?;
-        let until = Instant::now() + self.timing.outer(count.div_ceil(20));
+        let until = Instant::now() + (self.timing.command() + Duration::from_millis(50) * count);
         self.wait_for(until, |l| matches!(l, Line::Done(n, _) if *n == number))?;
         self.drain_while(self.timing.marker(), |s| s.console.markers - before < u64::from(count));
         Ok(self.console.markers - before)
@@ -164,7 +164,7 @@ impl Session {
         let fate = match result {
             Ok(fate) => fate,
             Err(Stop::Silent) => {
-                let waited = self.timing.outer(test.deadline_s).as_secs();
+                let waited = self.timing.outer(test).as_secs();
                 let heard =
                     if self.console.has_oops() { "after the kernel's complaint" } else { "from guest or kernel" };
                 self.provoke();
@@ -184,7 +184,7 @@ impl Session {
     }
 
     fn converse(&mut self, test: &Test, probe: bool, ktap: &mut Ktap) -> Result<Fate, Stop> {
-        let until = Instant::now() + self.timing.outer(test.deadline_s);
+        let until = Instant::now() + self.timing.outer(test);
         let inner = self.timing.inner(test.deadline_s);
         let options = format!("{} deadline={inner} probe={}", test.name, u8::from(probe));
         let number = self.command("run", &options)?;
@@ -226,7 +226,9 @@ impl Session {
         let unsettled = values.iter().find(|(key, _)| key == "settle").map(|(_, why)| unsettled(why));
         self.rested = unsettled.is_none();
         match &ktap.answer {
-            Some(Answer::Ok | Answer::Skip(_)) if unsettled.is_some() => Ok(Fate::Silent(unsettled.unwrap_or_default())),
+            Some(Answer::Ok | Answer::Skip(_)) if unsettled.is_some() => {
+                Ok(Fate::Silent(unsettled.unwrap_or_default()))
+            }
             Some(answer) => Ok(Fate::Answered { answer: answer.clone(), taint: self.taint }),
             None => Ok(Fate::Broken("the guest ended the test without a result".to_owned())),
         }
@@ -254,6 +256,7 @@ impl Session {
 
     /// An NMI makes a stock kernel with `unknown_nmi_panic` print where it is, even with interrupts off.
     fn provoke(&mut self) {
+        self.console.provoke();
         if self.vm.inject_nmi().is_ok() {
             self.drain(self.timing.last_words());
         }

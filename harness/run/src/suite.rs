@@ -196,7 +196,7 @@ impl Driver<'_> {
         let mut before = "the boot".to_owned();
         let mut fit = boot.reports.iter().all(|r| r.severity < Severity::Oops);
         while fit && !left.is_empty() {
-            let longest = left.front().map_or_else(Default::default, |t| self.timing.outer(t.deadline_s));
+            let longest = left.front().map_or_else(Default::default, |t| self.timing.outer(t));
             if let Some(reason) = self.limits.forbid(longest) {
                 self.not_reached(std::mem::take(left), &reason);
                 break;
@@ -227,6 +227,7 @@ impl Driver<'_> {
             fate: kernrig_plan::Fate::Answered { answer: kernrig_plan::Answer::Ok, taint: session.taint },
             taint_before: kernrig_plan::Taint(0),
             reports: &reports,
+            provoked: &[],
         };
         let mut outcome = self.outcome(BOOT, judge(&evidence));
         outcome.reports = reports;
@@ -251,15 +252,17 @@ impl Driver<'_> {
         let ran = session.run(test, self.suite.probe);
         let earlier = session.console.take_before(number);
         end.extend(earlier.into_iter().map(|report| (before.to_owned(), report)));
-        let reports = session.console.take_reports();
+        let provoked = session.console.take_provoked();
+        let mut reports = session.console.take_reports();
         let verdict = if ran.cancelled {
             Verdict::NotReached { reason: "the run was interrupted while the test ran".to_owned() }
         } else {
-            judge(&Evidence { fate: ran.fate.clone(), taint_before, reports: &reports })
+            judge(&Evidence { fate: ran.fate.clone(), taint_before, reports: &reports, provoked: &provoked })
         };
         let answered = matches!(&ran.fate, kernrig_plan::Fate::Answered { answer, .. }
             if !matches!(answer, kernrig_plan::Answer::Timeout(_)));
         let fit = answered && session.rested && reports.iter().all(|r| r.severity < Severity::Oops);
+        reports.extend(provoked);
         let mut outcome = self.outcome(test.name, verdict);
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome.diagnostics = ran.diagnostics;

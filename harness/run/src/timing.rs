@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use kernrig_catalog::Test;
+
 /// Waiting times of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
@@ -24,9 +26,16 @@ impl Timing {
         self.scaled(f64::from(deadline_s)).as_secs().max(1)
     }
 
-    /// The longer one that the harness enforces: the inner one, and time to load modules, kill, reap and settle.
-    pub(crate) fn outer(self, deadline_s: u32) -> Duration {
-        Duration::from_secs(self.inner(deadline_s)) + self.scaled(6.0) + Duration::from_secs(20)
+    /// The longer one that the harness enforces: the inner one, and time to load modules, to kill and reap (the guest
+    /// gives up on that after 10 s) and to clean up network namespaces (after 20 s).
+    pub(crate) fn outer(self, test: &Test) -> Duration {
+        let netns = if test.uses_netns { 20 } else { 0 };
+        Duration::from_secs(self.inner(test.deadline_s) + 12 + netns) + self.scaled(2.0)
+    }
+
+    /// For a command that is no test.
+    pub(crate) fn command(self) -> Duration {
+        self.scaled(10.0)
     }
 
     /// From a command to its acknowledgement, before it is sent again. Modules are loaded in that time.
