@@ -79,7 +79,7 @@ mod tests {
         let text = String::from_utf8_lossy(&bytes);
         let header = "070701000000020000 81ed 0000000000000000 00000001 00000000 00000005".replace(' ', "");
         assert!(text.contains(&header), "{text}");
-        assert!(text.contains("TRAILER!!!") && text.contains("init\0\0\x0012345\0\0\x00070701"), "{text}");
+        assert!(text.contains("TRAILER!!!") && text.contains("init\0\x0012345\0\0\x00070701"), "{text}");
     }
 
     #[test]

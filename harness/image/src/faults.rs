@@ -53,9 +53,6 @@ const RECIPES: &[Recipe] = &[
     Recipe { range: Some(([2, 6, 32], [2, 6, 33])), ..recipe("oops-stock", "aufs", Change::SecondCopy) },
 ];
 
-/// The stock modules that faults are made from: a kernel without them cannot be made to misbehave.
-pub const FAULT_MODULES: &[&str] = &["dummy", "pktgen", "8021q", "aufs"];
-
 /// A stock module: its name, and what it depends on.
 pub(crate) struct Stock<'a> {
     pub(crate) name: &'a str,
@@ -105,5 +102,55 @@ impl Recipe {
                 fault(self.kind.to_owned(), renamed(module.bytes, module.name)?),
             ],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use kernrig_kernels::modules::SELFTEST_MODULES;
+
+    use super::*;
+
+    fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+        let entries: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.filter_map(|e| Some(e.ok()?.path())).collect();
+        let file = entries.iter().find(|path| path.file_name().is_some_and(|n| n == name)).cloned();
+        file.or_else(|| entries.iter().filter(|path| path.is_dir()).find_map(|path| find(path, name)))
+    }
+
+    #[test]
+    fn real_old_kernels_yield_the_faults_of_their_age() {
+        let Some(folder) = std::env::var_os("KERNRIG_KERNELS") else {
+            return eprintln!("skipped: KERNRIG_KERNELS names no folder of old kernels");
+        };
+        for (kernel, release) in [("2.6.32.69", "2.6.32.69"), ("3.5.0-ubuntu27", "3.5.0-27-generic")] {
+            let lib = Path::new(&folder).join(kernel).join("lib");
+            let read = |&name: &&'static str| Some((name, std::fs::read(find(&lib, &format!("{name}.ko"))?).unwrap()));
+            let modules: Vec<_> = SELFTEST_MODULES.iter().filter_map(read).collect();
+            if modules.is_empty() {
+                eprintln!("skipped: {} has no modules", lib.display());
+                continue;
+            }
+            let version = KernelVersion::parse(release).unwrap();
+            let (made, notes) = faults(&version, modules.iter().map(|(name, bytes)| (*name, bytes.as_slice())));
+            let kinds: Vec<_> = made.iter().map(|fault| fault.kind.as_str()).collect();
+            assert_eq!(kinds, ["oops", "hang", "warn-first", "warn", "oops-stock-first", "oops-stock"], "{notes:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_said_and_what_depends_on_others_is_left() {
+        let version = KernelVersion::parse("6.1.0").unwrap();
+        let (made, notes) = faults(&version, [("dummy", b"no module".as_slice())]);
+        assert!(made.is_empty());
+        assert!(notes.len() == 2 && notes[0].contains("\"oops\" from module dummy"), "{notes:?}");
+        let stock = [Stock { name: "8021q", needs_others: true, bytes: b"no module" }];
+        assert_eq!(make(&version, &stock), (vec![], vec![]));
+    }
+
+    #[test]
+    fn every_recipe_uses_a_module_that_is_taken_from_the_packages() {
+        assert!(RECIPES.iter().all(|recipe| SELFTEST_MODULES.contains(&recipe.module)));
     }
 }

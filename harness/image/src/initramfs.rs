@@ -105,3 +105,52 @@ fn read_modules(kernel: &Kernel) -> Result<Vec<Vec<u8>>, ImageError> {
     };
     kernel.modules.iter().map(read).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use kernrig_kernels::KernelVersion;
+    use kernrig_kernels::cache::Lease;
+
+    use super::*;
+
+    fn kernel(modules: Vec<Module>) -> Kernel {
+        Kernel {
+            name: "trial".into(),
+            release: "6.1.0".into(),
+            version: KernelVersion::parse("6.1.0").unwrap(),
+            image: "bzImage".into(),
+            config: None,
+            system_map: None,
+            modules,
+            packages: Vec::new(),
+            notes: Vec::new(),
+            lease: Lease::none(),
+        }
+    }
+
+    #[test]
+    fn the_guest_and_the_modules_with_their_order_are_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let module = |name: &str, needs: &[&str]| {
+            let path = folder.path().join(format!("{name}.ko"));
+            fs::write(&path, format!("code of {name}")).unwrap();
+            Module { name: name.into(), path, needs: needs.iter().map(|&n| n.to_owned()).collect() }
+        };
+        let kernel = kernel(vec![module("llc", &[]), module("stp", &["llc"]), module("bridge", &["llc", "stp"])]);
+        let image = initramfs(&kernel, b"the guest").unwrap();
+        assert_eq!(image.bytes, initramfs(&kernel, b"the guest").unwrap().bytes);
+        let text = String::from_utf8_lossy(&image.bytes);
+        assert!(text.contains("modules/list\0") && text.contains("llc\nstp llc\nbridge llc stp\n"));
+        assert!(text.contains("modules/bridge.ko\0") && text.contains("code of bridge") && text.contains("the guest"));
+        assert!(image.faults.is_empty() && image.notes.is_empty(), "{:?}", image.notes);
+    }
+
+    #[test]
+    fn a_module_that_is_gone_is_named() {
+        let module = Module { name: "veth".into(), path: "/nowhere/veth.ko".into(), needs: Vec::new() };
+        let error = initramfs(&kernel(vec![module]), b"the guest").unwrap_err().to_string();
+        assert!(error.contains("kernel trial") && error.contains("/nowhere/veth.ko"), "{error}");
+        let error = initramfs(&kernel(Vec::new()), b"").unwrap_err().to_string();
+        assert!(error.contains("guest binary"), "{error}");
+    }
+}

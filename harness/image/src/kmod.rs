@@ -175,3 +175,136 @@ impl Elf {
         Ok(body)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use object::write::{Object, Relocation as WrittenRelocation, Symbol as WrittenSymbol, SymbolSection};
+    use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectSection as _, ObjectSymbol as _};
+    use object::{RelocationFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
+
+    use super::*;
+
+    const PLT32: u32 = 4;
+
+    fn symbol(name: &str, section: SymbolSection, value: u64, size: u64) -> WrittenSymbol {
+        WrittenSymbol {
+            name: name.into(),
+            value,
+            size,
+            kind: if section == SymbolSection::Undefined { SymbolKind::Unknown } else { SymbolKind::Text },
+            scope: SymbolScope::Dynamic,
+            weak: false,
+            section,
+            flags: SymbolFlags::None,
+        }
+    }
+
+    /// A module "toy" whose init function is this code, with calls of these functions relocated at these offsets.
+    fn module(code: &[u8], calls: &[(u64, &str)]) -> Vec<u8> {
+        let mut elf = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        let init = elf.add_section(Vec::new(), b".init.text".to_vec(), SectionKind::Text);
+        // Kernels since 6.4 put padding before functions.
+        let padded = [&[0x90; 16], code].concat();
+        elf.append_section_data(init, &padded, 16);
+        let this = elf.add_section(Vec::new(), THIS_MODULE.to_vec(), SectionKind::Data);
+        elf.append_section_data(this, b"\0\0\0\0\0\0\0\0toy\0\0\0\0\0toy", 32);
+        elf.add_symbol(symbol("init_module", SymbolSection::Section(init), 16, code.len() as u64));
+        for &(at, name) in calls {
+            let symbol = elf.add_symbol(symbol(name, SymbolSection::Undefined, 0, 0));
+            let flags = RelocationFlags::Elf { r_type: object::elf::RelocationType(PLT32) };
+            elf.add_relocation(init, WrittenRelocation { offset: 16 + at, symbol, addend: -4, flags }).unwrap();
+        }
+        elf.write().unwrap()
+    }
+
+    /// The init function's code, and the kinds and places of its relocations.
+    fn read_back(module: &[u8]) -> (Vec<u8>, Vec<(u64, u32)>) {
+        let elf = object::File::parse(module).unwrap();
+        let init = elf.symbols().find(|s| s.name() == Ok("init_module")).unwrap();
+        let section = elf.section_by_index(init.section_index().unwrap()).unwrap();
+        let relocations = Elf::parse(module).unwrap().relocations_of(section.index().0);
+        let kind = |r: &Relocation| {
+            (r.offset - 16, u32::from_le_bytes(module[r.file_offset + 8..r.file_offset + 12].try_into().unwrap()))
+        };
+        (section.data().unwrap()[16..].to_vec(), relocations.iter().map(kind).collect())
+    }
+
+    const FAULT: &[u8] = &[0x31, 0xc0, 0xc6, 0x00, 0x00];
+    /// `ret` to fill up a function.
+    const REST: [u8; 24] = [0xc3; 24];
+
+    #[test]
+    fn code_goes_behind_what_the_function_tracer_checks() {
+        let call = [0xe8, 0, 0, 0, 0];
+        let push = [0x55, 0x48, 0x89, 0xe5];
+        type Calls<'a> = &'a [(u64, &'a str)];
+        let cases: [(Vec<u8>, Calls<'_>, usize); 5] = [
+            (vec![], &[], 0),
+            (call.into(), &[(1, "__fentry__")], 5),
+            ([ENDBR64, &call].concat(), &[(5, "__fentry__")], 9),
+            ([ENDBR64, NOP5].concat(), &[], 9),
+            ([push.as_slice(), &call].concat(), &[(5, "mcount")], 9),
+        ];
+        for (prologue, calls, at) in cases {
+            let original = [prologue.as_slice(), &REST].concat();
+            let (code, relocations) = read_back(&with_init_code(&module(&original, calls), FAULT).unwrap());
+            assert_eq!(code[..at], original[..at], "the prologue stays");
+            assert_eq!(&code[at..at + FAULT.len()], FAULT);
+            assert!(code[at + FAULT.len()..].iter().all(|&byte| byte == 0xc3));
+            assert!(relocations.iter().all(|&(_, kind)| kind == PLT32), "the tracer's call is relocated as before");
+        }
+    }
+
+    #[test]
+    fn relocations_of_what_was_overwritten_are_switched_off() {
+        let code = [[0xe8, 0, 0, 0, 0].as_slice(), &[0xe8, 0, 0, 0, 0], &[0xe8, 0, 0, 0, 0], &REST].concat();
+        let module = module(&code, &[(1, "__fentry__"), (6, "rtnl_lock"), (11, "register_it")]);
+        let (_, relocations) = read_back(&with_init_code(&module, FAULT).unwrap());
+        assert_eq!(relocations, [(1, PLT32), (6, R_X86_64_NONE.0), (11, PLT32)]);
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_refused_with_a_reason() {
+        let refusal = |module: &[u8]| with_init_code(module, FAULT).unwrap_err();
+        assert!(refusal(b"no ELF").contains("ELF"));
+        assert!(refusal(&module(&[0xc3], &[])).contains("only 1 bytes"));
+        assert!(renamed(&module(&REST, &[]), "dummy").unwrap_err().contains("another name"));
+    }
+
+    #[test]
+    fn a_renamed_copy_differs_in_one_letter_of_its_struct_module() {
+        let original = module(&REST, &[]);
+        let copy = renamed(&original, "toy").unwrap();
+        let changed: Vec<_> = (0..copy.len()).filter(|&at| copy[at] != original[at]).collect();
+        assert_eq!((original.len(), changed.len()), (copy.len(), 1));
+        assert_eq!(&copy[changed[0] - 2..changed[0] + 2], b"toX\0");
+    }
+
+    #[test]
+    fn the_signature_is_cut_off() {
+        let signed = |length: u32| {
+            let info = [&[0; 8], length.to_be_bytes().as_slice()].concat();
+            [b"module".as_slice(), b"signature", &info, SIGNATURE_MARK].concat()
+        };
+        assert_eq!(without_signature(&signed(9)), b"module");
+        assert_eq!(without_signature(b"module"), b"module");
+        assert_eq!(without_signature(SIGNATURE_MARK), SIGNATURE_MARK);
+        let absurd = signed(u32::MAX);
+        assert_eq!(without_signature(&absurd), absurd);
+    }
+
+    #[test]
+    fn a_cut_off_or_damaged_module_never_panics() {
+        let whole = module(&REST, &[(1, "__fentry__")]);
+        for length in 0..whole.len() {
+            let _ = with_init_code(&whole[..length], FAULT);
+            let _ = renamed(&whole[..length], "toy");
+            for value in [0x00, 0x7f, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[length] = value;
+                let _ = with_init_code(&damaged, FAULT);
+                let _ = renamed(&damaged, "toy");
+            }
+        }
+    }
+}

@@ -5,5 +5,5 @@ mod faults;
 mod initramfs;
 mod kmod;
 
-pub use faults::{FAULT_MODULES, Fault, faults};
+pub use faults::{Fault, faults};
 pub use initramfs::{ImageError, Initramfs, initramfs};
