@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::user::{describe, qemu_user};
+use crate::user::qemu_user;
 use crate::{Accelerator, VmError, qemu_version, run_probe_guest};
 
 /// What a probe found.
@@ -106,12 +106,15 @@ fn try_kvm(qemu: &Path) -> Result<(), String> {
         return Err(format!("this host has no {DEVICE}"));
     }
     run_probe_guest(qemu, Accelerator::Kvm, PATIENCE).map(drop).map_err(|reason| {
-        let user = qemu_user(Accelerator::Kvm);
-        if reason.contains("Permission denied") {
-            let who = describe(user.as_ref());
-            format!("QEMU runs as {who} and may not open {DEVICE} (give it a group, mode 0660)")
-        } else {
-            format!("{DEVICE} is there, but {reason}")
+        if !reason.contains("Permission denied") {
+            return format!("{DEVICE} is there, but {reason}");
+        }
+        match qemu_user(Accelerator::Kvm) {
+            None => format!("you may not open {DEVICE}; join its group"),
+            Some(user) => format!(
+                "QEMU, which runs as uid {} and not as root, may not open {DEVICE}; give it a group and mode 0660",
+                user.uid
+            ),
         }
     })
 }
