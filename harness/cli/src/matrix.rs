@@ -117,12 +117,19 @@ impl Matrix {
 
     /// The group that was asked for; the default one only where nothing else was.
     fn group<'a>(&self, choice: &'a KernelChoice) -> Result<Option<&'a str>, Failure> {
-        let Some(group) = &choice.group else { return Ok(choice.kernels.is_empty().then_some(DEFAULT_GROUP)) };
-        if self.manifest.groups().contains(&group.as_str()) {
-            return Ok(Some(group));
+        let group = choice.group.as_deref();
+        self.known_group(group)?;
+        Ok(group.or_else(|| choice.kernels.is_empty().then_some(DEFAULT_GROUP)))
+    }
+
+    /// Refuses a group that there is not.
+    pub(crate) fn known_group(&self, group: Option<&str>) -> Result<(), Failure> {
+        let known = self.manifest.groups();
+        match group.filter(|group| !known.contains(group)) {
+            None => Ok(()),
+            Some(group) => Err(Failure::new(format!("--group {group}: there is no such group"))
+                .next(format!("there are {}", known.join(", ")))),
         }
-        Err(Failure::new(format!("--group {group}: there is no such group"))
-            .next(format!("there are {}", self.manifest.groups().join(", "))))
     }
 
     /// By the whole name, or by what follows its first `-`: `2.6.*` is `debian-2.6.32` too.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,8 @@ use crate::shape::Shape;
 /// Fetches side by side: archives are slow one by one, and unpacking takes a CPU that VMs want.
 const SIDE_BY_SIDE: usize = 2;
 
-type Resolved = (Candidate, Result<Kernel, String>);
+/// A kernel that was asked for and what came of it.
+pub(crate) type Resolved = (Candidate, Result<Kernel, String>);
 
 /// Kernels to get, and the suites to make of each.
 pub(crate) struct Resolver {
@@ -90,7 +91,7 @@ fn unavailable(candidate: &Candidate, reason: String, events: &Sender<Event>) {
 }
 
 /// Threads of their own, and never joined: a download that hangs must not keep an interrupted run from its report.
-fn fetch(candidates: Vec<Candidate>) -> std::sync::mpsc::Receiver<Resolved> {
+pub(crate) fn fetch(candidates: Vec<Candidate>) -> Receiver<Resolved> {
     let (sender, inbox) = channel();
     let queue = Arc::new(Mutex::new(VecDeque::from(candidates)));
     for _ in 0..SIDE_BY_SIDE {

@@ -1,27 +1,19 @@
-//! `kernrig kernels`: the kernels of the matrix and of the cache.
+//! `kernrig kernels du` and `prune`: what the cache holds.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use kernrig_kernels::cache::{Cache, Used};
 
-use crate::args::{Global, KernelsCommand};
+use crate::args::Global;
 use crate::failure::{Failure, chain};
 use crate::machine::cache_folder;
 use crate::stdout;
-
-pub(crate) fn kernels(global: &Global, command: &KernelsCommand) -> Result<u8, Failure> {
-    match command {
-        KernelsCommand::Du => du(global),
-        KernelsCommand::Prune { unused_for } => prune(global, *unused_for),
-        _ => Err(Failure::new("not yet")),
-    }
-}
 
 fn open(global: &Global) -> Result<Cache, Failure> {
     Cache::open(&cache_folder(global)).map_err(|e| Failure::new(chain(&e)))
 }
 
-fn du(global: &Global) -> Result<u8, Failure> {
+pub(super) fn du(global: &Global) -> Result<u8, Failure> {
     let cache = open(global)?;
     let used = cache.used().map_err(|e| Failure::new(chain(&e)))?;
     used.iter().for_each(|entry| stdout::line(describe(entry)));
@@ -29,7 +21,7 @@ fn du(global: &Global) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn prune(global: &Global, unused_for: std::time::Duration) -> Result<u8, Failure> {
+pub(super) fn prune(global: &Global, unused_for: Duration) -> Result<u8, Failure> {
     let cache = open(global)?;
     let pruned = cache.prune(|entry| age(entry) < unused_for).map_err(|e| Failure::new(chain(&e)))?;
     pruned.removed.iter().for_each(|entry| stdout::line(describe(entry)));
@@ -47,7 +39,7 @@ fn describe(entry: &Used) -> String {
     format!("{:>9}  {} (used {when})", size(entry.bytes), entry.what.join(", "))
 }
 
-fn age(entry: &Used) -> std::time::Duration {
+fn age(entry: &Used) -> Duration {
     SystemTime::now().duration_since(entry.last_used).unwrap_or_default()
 }
 
