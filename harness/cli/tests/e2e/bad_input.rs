@@ -13,10 +13,13 @@ fn a_file_that_is_no_kernel_stops_only_itself() {
     let truncated = folder.path().join("vmlinuz-cut");
     fs::write(&truncated, &fs::read(good.join("bzImage")).expect("a kernel")[..200_000]).expect("a file");
     let text = |p: &std::path::Path| p.to_str().expect("a path of text").to_owned();
-    let finished =
-        run(&["-k", &text(&bad), "-k", &text(&truncated), "-k", &text(&good), "-t", "ns::uts::*"]);
+    let finished = run(&["-k", &text(&bad), "-k", &text(&truncated), "-k", &text(&good), "-t", "ns::uts::*"]);
     assert_eq!(finished.code, 2, "{}", finished.printed);
-    assert!(finished.printed.contains("vmlinuz-bad") && finished.printed.contains("vmlinuz-cut"), "{}", finished.printed);
+    assert!(
+        finished.printed.contains("vmlinuz-bad") && finished.printed.contains("vmlinuz-cut"),
+        "{}",
+        finished.printed
+    );
     for outcome in finished.outcomes() {
         assert!(["pass", "skip"].contains(&outcome.verdict.label()), "{outcome:#?}");
     }

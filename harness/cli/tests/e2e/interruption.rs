@@ -12,9 +12,7 @@ use crate::rig::{events, kernrig, old_kernel, run};
 
 /// The process ids of QEMUs that belong to this output folder's run: their parent was `pid` when they were seen.
 fn qemus_of(pid: u32) -> Vec<u32> {
-    let is_qemu = |p: u32| {
-        fs::read_to_string(format!("/proc/{p}/comm")).is_ok_and(|c| c.starts_with("qemu-system"))
-    };
+    let is_qemu = |p: u32| fs::read_to_string(format!("/proc/{p}/comm")).is_ok_and(|c| c.starts_with("qemu-system"));
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().filter_map(Result::ok);
     tasks
         .filter_map(|t| fs::read_to_string(t.path().join("children")).ok())
@@ -75,7 +73,10 @@ fn sigkill_leaves_no_qemu_and_every_shown_verdict_on_disk() {
             .into_iter()
             .filter_map(|e| if let Event::TestFinished(o) = e { Some(o.cell.test) } else { None })
             .collect();
-        for line in shown.iter().filter(|l| ["pass", "fail", "skip"].iter().any(|v| l.trim_start().to_lowercase().starts_with(v))) {
+        for line in shown
+            .iter()
+            .filter(|l| ["pass", "fail", "skip"].iter().any(|v| l.trim_start().to_lowercase().starts_with(v)))
+        {
             let known = on_disk.iter().any(|t| line.contains(t.as_str()));
             assert!(known, "shown and not on disk at moment {moment}: {line}\n{on_disk:?}");
         }

@@ -9,3 +9,6 @@ mod interruption;
 mod old_kernels;
 mod rig;
 mod selftests;
+#[expect(dead_code, unused_imports, reason = "shared with the tests of kernrig-kernels, which use all of it")]
+#[path = "../../../kernels/tests/toy_archive/mod.rs"]
+mod toy_archive;

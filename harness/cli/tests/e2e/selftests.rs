@@ -8,7 +8,8 @@ const WITH_NEIGHBOURS: &[&str] = &["-t", "selftest::*", "-t", "ns::uts::*", "-t"
 fn assert_neighbours_unharmed(finished: &Finished) {
     eprintln!("{}", finished.printed);
     assert_eq!(finished.code, 1, "{}", finished.printed);
-    for test in kernrig_catalog::TESTS.iter().filter(|t| t.name.starts_with("ns::uts") || t.name.starts_with("ns::ipc")) {
+    for test in kernrig_catalog::TESTS.iter().filter(|t| t.name.starts_with("ns::uts") || t.name.starts_with("ns::ipc"))
+    {
         let label = finished.outcome(test.name).verdict.label();
         assert!(["pass", "skip"].contains(&label), "{}: {label}\n{}", test.name, finished.printed);
     }
