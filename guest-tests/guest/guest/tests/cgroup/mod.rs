@@ -87,18 +87,15 @@ impl Drop for Group {
 }
 
 /// Asks again and again till it is so; false when the time, or the test's, is up.
-fn eventually(mut within_ms: u64, mut so: impl FnMut() -> bool) -> bool {
-    const STEP_MS: u64 = 5;
-    loop {
-        if so() {
-            return true;
-        }
-        if within_ms < STEP_MS || time_left() < 1_000 {
+fn eventually(within_ms: u64, mut so: impl FnMut() -> bool) -> bool {
+    let end = sys::now_ms() + within_ms;
+    while !so() {
+        if sys::now_ms() >= end || time_left() < 1_000 {
             return false;
         }
-        within_ms -= STEP_MS;
-        sys::sleep_ms(STEP_MS);
+        sys::sleep_ms(5);
     }
+    true
 }
 
 /// A line of `/proc/cgroups`.
