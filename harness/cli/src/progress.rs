@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use kernrig_events::{Class, Event, Outcome, PackageInfo};
 use kernrig_report::terminal::{clean_line, line};
 
-use crate::args::Color;
+use crate::args::{Color, Global};
 use crate::stdout;
 
 /// Longest text of the guest on one line.
@@ -26,15 +26,16 @@ pub(crate) struct Progress {
 struct Bars {
     all: MultiProgress,
     overall: ProgressBar,
+    cells_of_a_kernel: usize,
     vms: BTreeMap<u32, ProgressBar>,
 }
 
 impl Progress {
     /// Bars go to standard error, and only where both streams are a terminal: lines on standard output would tear them.
-    pub(crate) fn new(color: Color, verbose: bool) -> Self {
+    pub(crate) fn new(global: &Global, cells_of_a_kernel: usize) -> Self {
         let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-        let bars = (terminal && color != Color::Never).then(Bars::new);
-        Self { bars, verbose }
+        let bars = (terminal && global.color != Color::Never).then(|| Bars::new(cells_of_a_kernel));
+        Self { bars, verbose: global.verbose }
     }
 
     /// Shows an event that is on disk already.
@@ -87,17 +88,18 @@ impl Progress {
 }
 
 impl Bars {
-    fn new() -> Self {
+    fn new(cells_of_a_kernel: usize) -> Self {
         let all = MultiProgress::new();
         let overall = all.add(ProgressBar::new(0));
         overall.set_style(style("{wide_bar} {pos}/{len} {elapsed} {msg}"));
         overall.enable_steady_tick(Duration::from_millis(500));
-        Self { all, overall, vms: BTreeMap::new() }
+        Self { all, overall, cells_of_a_kernel, vms: BTreeMap::new() }
     }
 
     fn update(&mut self, event: &Event) {
         match event {
             Event::RunStarted { cells, .. } => self.overall.set_length(*cells as u64),
+            Event::KernelUnavailable { .. } => self.overall.inc(self.cells_of_a_kernel as u64),
             Event::VmStarted { vm, kernel, variant, .. } => {
                 let bar = self.all.add(ProgressBar::new_spinner());
                 bar.set_style(style("{spinner} {msg}"));

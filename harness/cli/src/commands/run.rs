@@ -52,16 +52,17 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
         deadline: args.deadline.map(|d| (started + d, deadline_name(d))),
         cancel: Arc::clone(&signals.cancel),
     };
-    let progress = Progress::new(global.color, global.verbose);
+    let cells = TESTS.iter().filter(|t| order.selection.has(t)).count() * order.variants.len();
+    let progress = Progress::new(global, cells);
     let mut log = Log { out: &mut out, progress, model: Model::default() };
-    let result = conduct(order, settings, &probe, &signals, started, &mut log);
-    let Log { mut progress, model, .. } = log;
+    let result = conduct(order, cells, settings, &probe, &signals, started, &mut log);
+    let Log { mut progress, mut model, .. } = log;
     progress.end();
     // Also when the disk ran full: what was seen so far is reported if it can be.
-    if let Some(report) = &report {
-        report.write(&kernrig_report::junit(&model))?;
-    }
-    result?;
+    let written = report.map_or(Ok(()), |report| report.write(&kernrig_report::junit(&model)));
+    result.and(written)?;
+    // They were shown when they came; said twice they look like two things.
+    model.notices.clear();
     stdout::line(format!("\n{}", terminal::summary(&model).trim_end()));
     Ok(model.exit_code())
 }
@@ -77,17 +78,17 @@ fn order(global: &Global, args: &RunArgs) -> Result<Order, Failure> {
 /// Everything between the first event and the last.
 fn conduct(
     order: Order,
+    cells: usize,
     settings: Settings,
     probe: &Probe,
     signals: &Signals,
     started: Instant,
     log: &mut Log<'_>,
 ) -> Result<(), Failure> {
-    let tests = TESTS.iter().filter(|t| order.selection.has(t)).count();
     log.take(Event::RunStarted {
         kernrig: env!("CARGO_PKG_VERSION").to_owned(),
         started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
-        cells: tests * order.candidates.len() * order.variants.len(),
+        cells: cells * order.candidates.len(),
         jobs: settings.jobs,
         accelerator: settings.accelerator.name().to_owned(),
         qemu: probe.qemu_version.clone(),
