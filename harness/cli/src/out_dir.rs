@@ -125,3 +125,47 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644)).map_err(|e| failed(e.into()))?;
     file.persist(path).map(drop).map_err(|e| failed(e.error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(text: &str) -> Event {
+        Event::Notice { text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_run_has_its_folder_for_itself_and_finds_nothing_stale_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mut first = OutDir::open(&path).unwrap();
+        first.append(&notice("first")).unwrap();
+        fs::create_dir(first.consoles()).unwrap();
+        fs::write(first.consoles().join("old.console"), "x").unwrap();
+        fs::write(first.consoles().join("mine.txt"), "x").unwrap();
+        let refused = OutDir::open(&path).unwrap_err().to_string();
+        assert!(refused.contains("another kernrig") && refused.contains("--out"), "{refused}");
+        drop(first);
+
+        let mut second = OutDir::open(&path).unwrap();
+        second.append(&notice("second")).unwrap();
+        let read = |name: &str| fs::read_to_string(path.join(name)).unwrap();
+        assert!(read("results.jsonl").contains("second") && !read("results.jsonl").contains("first"));
+        assert!(read("results.previous.jsonl").contains("first"));
+        assert!(!second.consoles().join("old.console").exists());
+        assert!(second.consoles().join("mine.txt").exists(), "only what kernrig writes is removed");
+    }
+
+    #[test]
+    fn parts_of_an_old_report_are_not_left_beside_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("junit.xml");
+        let part = |suffix: &str| (suffix.to_owned(), b"<testsuites/>".to_vec());
+        Report::replace(&path).unwrap().write(&[part(""), part("-2"), part("-3")]).unwrap();
+        assert!(folder.path().join("junit-3.xml").exists());
+        let report = Report::replace(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        report.write(&[part("")]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "<testsuites/>");
+    }
+}
