@@ -6,6 +6,7 @@
 mod answer;
 mod channel;
 mod console;
+mod ports;
 mod schedule;
 mod session;
 mod suite;

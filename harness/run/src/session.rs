@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use kernrig_catalog::Test;
@@ -15,6 +14,7 @@ use kernrig_vm::{Ended, Vm};
 use crate::answer::Ktap;
 use crate::channel::{Line, LineCutter, strip_token};
 use crate::console::Console;
+use crate::ports::{Input, Ports};
 use crate::timing::{Limits, Timing};
 use crate::transcript::Transcript;
 
@@ -23,12 +23,6 @@ const TRIES: u32 = 3;
 
 /// How long nothing may come before a report that is coming in counts as whole.
 const SILENCE: Duration = Duration::from_millis(200);
-
-enum Input {
-    Console(Vec<u8>),
-    Channel(Vec<u8>),
-    Closed,
-}
 
 /// Why a wait ended without what was waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +54,9 @@ pub(crate) struct Session {
     pub(crate) taint: Taint,
     vm: Vm,
     writer: UnixStream,
-    inputs: Receiver<Input>,
-    open: u32,
+    ports: Ports,
+    /// Both ports are closed: the VM is gone.
+    closed: bool,
     cutter: LineCutter,
     pending: VecDeque<String>,
     number: u32,
@@ -73,13 +68,11 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(mut vm: Vm, timing: Timing, limits: Limits, transcript: Transcript) -> std::io::Result<Self> {
-        let (sender, inputs) = sync_channel(64);
         let taken = || std::io::Error::other("the VM's ports are taken already");
         let console = vm.take_console().ok_or_else(taken)?;
         let channel = vm.take_channel().ok_or_else(taken)?;
         let writer = channel.try_clone()?;
-        read_along(console, sender.clone(), Input::Console)?;
-        read_along(channel, sender, Input::Channel)?;
+        let ports = Ports::open(console, channel)?;
         let nonce = token()?;
         Ok(Self {
             console: Console::new(&nonce),
@@ -87,8 +80,8 @@ impl Session {
             taint: Taint(0),
             vm,
             writer,
-            inputs,
-            open: 2,
+            ports,
+            closed: false,
             cutter: LineCutter::default(),
             pending: VecDeque::new(),
             number: 0,
@@ -266,7 +259,7 @@ impl Session {
     /// How the VM ended; `None` if it has not.
     fn ended(&self) -> Option<Ended> {
         // The ports close a moment before QEMU is reaped.
-        if self.open == 0 { self.vm.wait_timeout(Duration::from_secs(10)) } else { self.vm.ended() }
+        if self.closed { self.vm.wait_timeout(Duration::from_secs(10)) } else { self.vm.ended() }
     }
 
     fn how_it_ended(&self) -> String {
@@ -340,28 +333,25 @@ impl Session {
 
     /// Takes in one piece of input, or a silence.
     fn receive(&mut self, until: Instant) -> Result<(), Stop> {
-        if self.open == 0 {
+        if self.closed {
             return Err(Stop::Ended);
         }
         if self.limits.cancelled() {
             return Err(Stop::Cancelled);
         }
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let now = Instant::now();
+        if until <= now {
             return Err(Stop::Silent);
         }
-        match self.inputs.recv_timeout(left.min(SILENCE)) {
-            Ok(Input::Console(bytes)) => {
-                self.transcript.console(&bytes);
-                self.console.push(&bytes);
+        match self.ports.next(until.min(now + SILENCE)) {
+            Input::Bytes { console, channel } => {
+                self.transcript.console(&console);
+                self.console.push(&console);
+                self.transcript.channel(&channel);
+                self.pending.extend(self.cutter.push(&channel));
             }
-            Ok(Input::Channel(bytes)) => {
-                self.transcript.channel(&bytes);
-                self.pending.extend(self.cutter.push(&bytes));
-            }
-            Ok(Input::Closed) => self.open -= 1,
-            Err(RecvTimeoutError::Timeout) => self.console.idle(),
-            Err(RecvTimeoutError::Disconnected) => self.open = 0,
+            Input::Silence => self.console.idle(),
+            Input::Closed => self.closed = true,
         }
         Ok(())
     }
@@ -390,18 +380,4 @@ fn token() -> std::io::Result<String> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
-}
-
-fn read_along(mut from: UnixStream, to: SyncSender<Input>, wrap: fn(Vec<u8>) -> Input) -> std::io::Result<()> {
-    let read = move || {
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
-            if to.send(wrap(buffer[..count].to_vec())).is_err() {
-                return;
-            }
-        }
-        // The session may be gone already: then nobody needs to know.
-        to.send(Input::Closed).ok();
-    };
-    std::thread::Builder::new().name("serial".to_owned()).spawn(read).map(drop)
 }

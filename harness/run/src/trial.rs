@@ -1,5 +1,6 @@
 //! A VM outside of any suite, for measuring: how long a boot takes, whether every marker comes out of the console.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -25,18 +26,19 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Boots a VM; gives the time from the launch to the guest's first line too.
+    /// Boots a VM; gives the time from the launch to the guest's first line too. What comes out of its ports is
+    /// written to a folder, if one is named.
     ///
     /// # Errors
     ///
     /// QEMU cannot be started, or the guest does not say hello.
-    pub fn boot(launcher: &Launcher, spec: VmSpec) -> Result<(Self, Duration), TrialError> {
+    pub fn boot(launcher: &Launcher, spec: VmSpec, ports: Option<&Path>) -> Result<(Self, Duration), TrialError> {
         let timing = Timing { slowness: spec.accelerator.slowness() };
         let limits = Limits { deadline: None, cancel: Arc::new(AtomicBool::new(false)) };
         let started = Instant::now();
         let vm = launcher.launch(spec).map_err(|e| TrialError(e.to_string()))?;
-        let mut session =
-            Session::new(vm, timing, limits, Transcript::default()).map_err(|e| TrialError(e.to_string()))?;
+        let transcript = Transcript::open(ports, "trial").map_err(|e| TrialError(e.to_string()))?;
+        let mut session = Session::new(vm, timing, limits, transcript).map_err(|e| TrialError(e.to_string()))?;
         session.hello().map_err(|stop| wrong(&session, "the guest did not say hello", &stop))?;
         let took = started.elapsed();
         session.answer_hello().map_err(|stop| wrong(&session, "the guest did not settle", &stop))?;

@@ -75,9 +75,13 @@ impl VmSpec {
         let mut arguments = self.machine_arguments();
         arguments.extend(words(&["-sandbox", SANDBOX, "-kernel", &self.kernel.path_in_child()]));
         arguments.extend(words(&["-initrd", &self.initramfs.path_in_child(), "-append", &self.cmdline]));
-        // In this order: the first -serial is ttyS0.
-        for (name, fd) in [("console", ports.console), ("channel", ports.channel)] {
-            arguments.extend(["-chardev".to_owned(), format!("socket,id={name},fd={fd}")]);
+        // In this order: the first -serial is ttyS0. The console is a pipe: QEMU writes it byte by byte, of which a
+        // socket's buffer holds 277 and a pipe's a million, and a kernel waits 10 ms for its port before it writes on
+        // regardless and bytes are lost. `append`: else QEMU would truncate it, which a pipe refuses.
+        arguments.extend(["-add-fd".to_owned(), format!("fd={},set=1", ports.console)]);
+        let console = "file,id=console,path=/dev/fdset/1,append=on".to_owned();
+        for (name, chardev) in [("console", console), ("channel", format!("socket,id=channel,fd={}", ports.channel))] {
+            arguments.extend(["-chardev".to_owned(), chardev]);
             arguments.extend(["-serial".to_owned(), format!("chardev:{name}")]);
         }
         arguments.extend(["-chardev".to_owned(), format!("socket,id=qmp,fd={}", ports.qmp)]);

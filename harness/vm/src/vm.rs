@@ -1,7 +1,7 @@
 //! A running VM.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::command::{Ports, VmSpec, shell_quoted};
@@ -18,9 +19,12 @@ use crate::qmp::Qmp;
 use crate::user::qemu_user;
 use crate::{BoundedLog, Ended, VmError};
 
+/// What the console's pipe holds while its reader is busy: the most that a user without rights may ask for.
+const CONSOLE_BUFFER: usize = 1024 * 1024;
+
 /// A running VM. Dropping it kills QEMU and waits until it is gone.
 pub struct Vm {
-    console: Option<UnixStream>,
+    console: Option<PipeReader>,
     channel: Option<UnixStream>,
     qmp: Qmp,
     state: Arc<State>,
@@ -43,7 +47,10 @@ impl Vm {
     pub(crate) fn start(spec: VmSpec) -> Result<Self, VmError> {
         let resource = |what| move |source| VmError::Resource { what, source };
         let pair = || UnixStream::pair().map_err(resource("socket pair"));
-        let ((console, qemu_console), (channel, qemu_channel), (qmp, qemu_qmp)) = (pair()?, pair()?, pair()?);
+        let ((channel, qemu_channel), (qmp, qemu_qmp)) = (pair()?, pair()?);
+        let (console, qemu_console) = io::pipe().map_err(resource("pipe"))?;
+        // A smaller pipe will do, if the user has many: then a burst may have to wait for its reader.
+        let _ = fcntl_setpipe_size(&console, CONSOLE_BUFFER);
         let ports =
             Ports { console: qemu_console.as_raw_fd(), channel: qemu_channel.as_raw_fd(), qmp: qemu_qmp.as_raw_fd() };
         let arguments = spec.arguments(ports);
@@ -74,8 +81,8 @@ impl Vm {
         })
     }
 
-    /// The guest's ttyS0, once. It has to be read all the time: a full socket stops the guest.
-    pub fn take_console(&mut self) -> Option<UnixStream> {
+    /// The guest's ttyS0, once. It has to be read all the time: the kernel does not wait for long when the pipe is full.
+    pub fn take_console(&mut self) -> Option<PipeReader> {
         self.console.take()
     }
 

@@ -6,9 +6,15 @@
 mod archive_of_its_time;
 mod bad_input;
 mod interruption;
+mod markers;
 mod old_kernels;
 mod rig;
 mod selftests;
-#[expect(dead_code, unused_imports, reason = "shared with the tests of kernrig-kernels, which use all of it")]
+#[expect(
+    clippy::unwrap_used,
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests of kernrig-kernels, which use all of it"
+)]
 #[path = "../../../kernels/tests/toy_archive/mod.rs"]
 mod toy_archive;
