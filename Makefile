@@ -21,6 +21,7 @@ test: ## Format, lints, licences, unit and end-to-end tests
 	@sh ci/setup.sh test
 	@$(MAKE) --no-print-directory check
 	$(CARGO) test --workspace
+	sh ci/package.sh
 
 # Everything that needs no test to run; what the machine lacks of it is said loudly and left out.
 check: ## Format, lints and licences only
@@ -32,7 +33,7 @@ build: ## target/release/kernrig
 
 bench: ## Boot time and overhead against bare QEMU
 	@sh ci/setup.sh run
-	$(CARGO) bench --package kernrig
+	$(CARGO) bench --package kernrig --bench boot
 
 setup: ## Install what is missing for run and test
 	@sh ci/setup.sh test
