@@ -9,9 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all as expected
-  1  a test failed, crashed the kernel, or hung
-  2  kernrig could not do its job: bad configuration, no QEMU, a kernel not to be had, interrupted,
-     tests not reached (a kernel that does not boot reaches none).
+  1  a test failed, crashed the kernel, or hung; a kernel did not boot
+  2  kernrig could not do its job: bad configuration, no QEMU, a kernel not to be had, interrupted.
      A run with failures and holes ends with 2: what it left out may hide more.";
 
 /// Boots a matrix of Linux kernels in QEMU, tests what containers need from them, and names the oopses.

@@ -139,6 +139,7 @@ fn coloured(line: String, class: Class) -> String {
         Class::Good => "32",
         Class::Bad => "1;31",
         Class::Neutral => "2",
+        Class::Undone => "33",
         Class::Harness => "33",
     };
     let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));

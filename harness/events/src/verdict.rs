@@ -60,7 +60,10 @@ pub enum Class {
     Bad,
     /// Nothing can be said, and that is in order.
     Neutral,
-    /// Nothing can be said, and that is not in order.
+    /// Nothing can be said, since something else went wrong that has a verdict or an event of its own: a kernel that
+    /// did not boot, an interruption.
+    Undone,
+    /// Nothing can be said, and that is kernrig's fault or that of its surroundings.
     Harness,
 }
 
@@ -71,7 +74,8 @@ impl Verdict {
         match self {
             Self::Pass => Class::Good,
             Self::Skip { .. } => Class::Neutral,
-            Self::NotReached { .. } | Self::HarnessError { .. } => Class::Harness,
+            Self::NotReached { .. } => Class::Undone,
+            Self::HarnessError { .. } => Class::Harness,
             Self::Fail { .. }
             | Self::Crash { .. }
             | Self::Hang { .. }

@@ -128,8 +128,13 @@ impl Model {
         let any = |class| self.outcomes().any(|outcome| outcome.verdict.class() == class);
         if self.interruption().is_some() || any(Class::Harness) || self.unavailable.iter().any(|u| !u.optional) {
             2
+        } else if any(Class::Bad) {
+            // Tests that were not reached because a kernel did not come up are that kernel's fault.
+            1
+        } else if any(Class::Undone) {
+            2
         } else {
-            u8::from(any(Class::Bad))
+            0
         }
     }
 }

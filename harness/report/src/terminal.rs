@@ -92,7 +92,7 @@ pub fn summary(model: &Model) -> String {
         lines.push(format!("{}: {weight}: {}", missing.kernel, missing.reason));
     }
     let bad = model.outcomes().filter(|o| matches!(o.verdict.class(), Class::Bad | Class::Harness));
-    let bad: Vec<_> = bad.map(verdict).collect();
+    let bad: Vec<_> = bad.map(verdict).chain(undone(model)).collect();
     if !bad.is_empty() {
         lines.push(String::new());
         lines.extend(bad);
@@ -120,8 +120,22 @@ pub fn summary(model: &Model) -> String {
     tidy.join("\n") + "\n"
 }
 
+/// Tests that were not reached, a line for each kernel and reason: forty lines of one reason explain no more than one.
+fn undone(model: &Model) -> Vec<String> {
+    let mut tests: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for outcome in model.outcomes().filter(|o| o.verdict.class() == Class::Undone) {
+        let place = place(&outcome.cell.kernel, &outcome.cell.variant);
+        *tests.entry((place, outcome.verdict.explanation())).or_default() += 1;
+    }
+    let line = |((place, why), n): ((String, &str), usize)| {
+        format!("not-reached {place}: {n} test{}: {why}", if n == 1 { "" } else { "s" })
+    };
+    tests.into_iter().map(line).collect()
+}
+
 fn judged(model: &Model) -> usize {
-    model.outcomes().filter(|o| !o.cell.test.starts_with("vm::")).count()
+    let judged = |o: &&Outcome| !o.cell.test.starts_with("vm::") && o.verdict.class() != Class::Undone;
+    model.outcomes().filter(judged).count()
 }
 
 fn counts(outcomes: &[Outcome]) -> String {

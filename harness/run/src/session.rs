@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -163,12 +163,10 @@ impl Session {
                 self.provoke();
                 Fate::Silent(format!("no answer {heard}; the test is given {waited} s"))
             }
-            Err(Stop::Ended) => match self.ended() {
-                // QEMU's own end is nothing the guest did.
-                Some(ended @ (Ended::Exit { .. } | Ended::Killed(_))) => Fate::Broken(ended.to_string()),
-                Some(ended) => Fate::VmEnded(ended.to_string()),
-                None => Fate::Broken("QEMU closed its ports and lives on".to_owned()),
-            },
+            Err(Stop::Ended) => {
+                self.console.finish();
+                self.qemu_failed().map_or_else(|| Fate::VmEnded(self.how_it_ended()), Fate::Broken)
+            }
             Err(Stop::Cancelled) => Fate::Broken("the run was interrupted".to_owned()),
             Err(Stop::Broken(reason)) => Fate::Broken(reason),
         };
@@ -192,11 +190,6 @@ impl Session {
                 Err(Stop::Silent) if Instant::now() < until && oopsed.is_none_or(|o| Instant::now() < o) => continue,
                 other => other?,
             };
-            if let Line::Refused(n, why) = Line::parse(&line)
-                && n == number
-            {
-                return Ok(Fate::Broken(format!("the guest refused the command: {why}")));
-            }
             let Some(believed) = strip_token(&line, &token) else { continue };
             match Line::parse(believed) {
                 Line::Done(n, values) if n == number => return self.conclude(number, &token, ktap, &values),
@@ -262,6 +255,15 @@ impl Session {
         if self.closed { self.vm.wait_timeout(Duration::from_secs(10)) } else { self.vm.ended() }
     }
 
+    /// What went wrong with QEMU itself, which is nothing that the guest did; `None` while all is well with it.
+    pub(crate) fn qemu_failed(&self) -> Option<String> {
+        match self.ended() {
+            Some(ended @ (Ended::Exit { .. } | Ended::Killed(_))) => Some(ended.to_string()),
+            None if self.closed => Some("QEMU closed its ports and lives on".to_owned()),
+            _ => None,
+        }
+    }
+
     fn how_it_ended(&self) -> String {
         self.ended().map_or_else(|| "it was stopped by kernrig".to_owned(), |ended| ended.to_string())
     }
@@ -278,7 +280,7 @@ impl Session {
     fn send(&mut self, line: &str) -> Result<(), Stop> {
         // A VM that has just ended is found by reading: its last words count, not the broken pipe.
         match self.writer.write_all(format!("{line}\n").as_bytes()) {
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(e) if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => Ok(()),
             Err(e) => Err(Stop::Broken(format!("cannot write to the channel: {e}"))),
             Ok(()) => Ok(()),
         }

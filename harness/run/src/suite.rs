@@ -127,10 +127,12 @@ impl Driver<'_> {
             // A service to whoever tries by hand: without the file the command is still true.
             files.initramfs.save(files.initramfs.path()).ok();
         }
+        let broken = session.qemu_failed();
         let (mut console, how) = session.end();
         let reports = console.take_reports();
-        let verdict = match &stop {
-            Stop::Broken(reason) => Verdict::HarnessError { reason: reason.clone() },
+        let verdict = match (&stop, broken) {
+            (Stop::Broken(reason), _) => Verdict::HarnessError { reason: reason.clone() },
+            (_, Some(reason)) => Verdict::HarnessError { reason },
             _ => Verdict::BootFailure { reason: self.why_no_boot(&stop, &how, &reports, &console) },
         };
         self.gone(vm, how);
@@ -319,7 +321,7 @@ impl Driver<'_> {
 fn keep_worse(kept: &mut Option<Outcome>, new: Outcome) {
     let rank = |o: &Outcome| match o.verdict.class() {
         Class::Good => 0,
-        Class::Neutral => 1,
+        Class::Neutral | Class::Undone => 1,
         Class::Bad => 2,
         Class::Harness => 3,
     };
