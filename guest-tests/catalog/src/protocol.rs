@@ -7,6 +7,7 @@
 //! guest: kernrig-hello 1 release=6.1.0-56-cloud-amd64 cpus=1          (again each second until answered)
 //! host:  hello 1 nonce=5f3a9c01d2e4b687
 //! guest: ack 0
+//! guest: KTAP version 1
 //! host:  run 1 ns::uts::hostname_is_private deadline=10 probe=0
 //! guest: ack 1                          (begin marker is on the console; the child is forked and waits)
 //! host:  token 1 9b1c77aa01f2c3d4       (the child does not know it: it was forked before)

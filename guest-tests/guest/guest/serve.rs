@@ -61,6 +61,8 @@ impl Session {
         self.nonce = hello.param("nonce").unwrap_or_default().to_string();
         marker(&self.nonce, "boot");
         self.ack(0);
+        // For whoever reads the raw channel with a parser of KTAP; the host does not need it.
+        self.channel.send("KTAP version 1");
     }
 
     pub(crate) fn ack(&self, number: u32) {
