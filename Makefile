@@ -19,6 +19,7 @@ run: ## Boot the default matrix, test it, write kernrig-out/junit.xml
 
 test: ## Format, lints, licences, unit and end-to-end tests
 	@sh ci/setup.sh test
+	@[ -n "$$KERNRIG_KERNELS" ] || echo "make test: KERNRIG_KERNELS names no folder of kernels: what needs old kernels is SKIPPED" >&2
 	@$(MAKE) --no-print-directory check
 	$(CARGO) test --workspace
 	sh ci/package.sh

@@ -91,7 +91,12 @@ mod tests {
             .spawn()
         {
             Ok(cpio) => cpio,
-            Err(error) => return eprintln!("skipped: no busybox ({error})"),
+            Err(error) => {
+                return drop(
+                    std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: no busybox ({error})\n"))
+                        .ok(),
+                );
+            }
         };
         cpio.stdin.take().unwrap().write_all(&sample()).unwrap();
         let listing = String::from_utf8(cpio.wait_with_output().unwrap().stdout).unwrap();

@@ -122,14 +122,24 @@ mod tests {
     #[test]
     fn real_old_kernels_yield_the_faults_of_their_age() {
         let Some(folder) = std::env::var_os("KERNRIG_KERNELS") else {
-            return eprintln!("skipped: KERNRIG_KERNELS names no folder of old kernels");
+            return drop(
+                std::io::Write::write_fmt(
+                    &mut std::io::stderr(),
+                    format_args!("SKIPPED: KERNRIG_KERNELS names no folder of old kernels\n"),
+                )
+                .ok(),
+            );
         };
         for (kernel, release) in [("2.6.32.69", "2.6.32.69"), ("3.5.0-ubuntu27", "3.5.0-27-generic")] {
             let lib = Path::new(&folder).join(kernel).join("lib");
             let read = |&name: &&'static str| Some((name, std::fs::read(find(&lib, &format!("{name}.ko"))?).unwrap()));
             let modules: Vec<_> = SELFTEST_MODULES.iter().filter_map(read).collect();
             if modules.is_empty() {
-                eprintln!("skipped: {} has no modules", lib.display());
+                std::io::Write::write_fmt(
+                    &mut std::io::stderr(),
+                    format_args!("SKIPPED: {} has no modules\n", lib.display()),
+                )
+                .ok();
                 continue;
             }
             let version = KernelVersion::parse(release).unwrap();

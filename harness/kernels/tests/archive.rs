@@ -233,7 +233,11 @@ fn sqv_does_where_there_is_no_gpgv() {
         std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.exists())
     };
     let Some(sqv) = find("sqv") else {
-        eprintln!("SKIPPED sqv_does_where_there_is_no_gpgv: no sqv here");
+        std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("SKIPPED sqv_does_where_there_is_no_gpgv: no sqv here\n"),
+        )
+        .ok();
         return;
     };
     if find("gpg").is_none() {

@@ -6,7 +6,11 @@ use kernrig_kernels::archive::{ArchiveSpec, Archives, Options, PackageSpec};
 #[test]
 fn families_of_the_hosts_mirror() {
     if std::env::var_os("KERNRIG_TEST_MIRROR").is_none() {
-        println!("SKIPPED: the host's mirror is asked only with KERNRIG_TEST_MIRROR=1");
+        std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("SKIPPED: the host's mirror is asked only with KERNRIG_TEST_MIRROR=1\n"),
+        )
+        .ok();
         return;
     }
     let folder = tempfile::tempdir().unwrap();

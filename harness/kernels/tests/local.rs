@@ -42,7 +42,11 @@ impl Fixture {
 fn kernels(test: &str) -> Option<PathBuf> {
     let dir = std::env::var_os("KERNRIG_KERNELS").map(PathBuf::from).filter(|dir| dir.is_dir());
     if dir.is_none() {
-        eprintln!("skipped {test}: KERNRIG_KERNELS names no folder of real kernels");
+        std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("SKIPPED {test}: KERNRIG_KERNELS names no folder of real kernels\n"),
+        )
+        .ok();
     }
     dir
 }
@@ -216,7 +220,9 @@ fn modules_of_another_build_are_not_used() {
     let fixture = Fixture::new();
     let mut all = open_folder(&dir, &fixture.cache).unwrap();
     if all.len() < 2 {
-        return eprintln!("skipped: it takes two kernels");
+        return drop(
+            std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: it takes two kernels\n")).ok(),
+        );
     }
     let (one, other) = (all.swap_remove(0).1.unwrap(), all.swap_remove(0).1.unwrap());
     fixture.put("k/bzImage", &one.image);

@@ -83,7 +83,11 @@ fn a_pattern_without_a_kernel_or_a_test_is_an_error() {
 #[test]
 fn a_dry_run_prints_each_cell_and_boots_nothing() {
     let Some(kernels) = std::env::var_os("KERNRIG_KERNELS") else {
-        eprintln!("SKIPPED: --dry-run: KERNRIG_KERNELS does not name a folder of kernels");
+        std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("SKIPPED: --dry-run: KERNRIG_KERNELS does not name a folder of kernels\n"),
+        )
+        .ok();
         return;
     };
     let entries = std::fs::read_dir(kernels).expect("a folder").filter_map(Result::ok).map(|e| e.path());

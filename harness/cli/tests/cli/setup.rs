@@ -11,7 +11,11 @@ use crate::{finish, folder};
 fn setup(what: &str, more: &[(&str, &str)]) -> Option<(i32, String, String)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ci/setup.sh");
     if !script.exists() {
-        eprintln!("SKIPPED: set-up: this crate was unpacked on its own, without ci/setup.sh");
+        std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("SKIPPED: set-up: this crate was unpacked on its own, without ci/setup.sh\n"),
+        )
+        .ok();
         return None;
     }
     let bin = folder();

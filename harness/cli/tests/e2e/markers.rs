@@ -10,7 +10,7 @@ use kernrig_kernels::{Kernel, local};
 use kernrig_run::Trial;
 use kernrig_vm::{Accelerator, Boot, BootFile, Launcher, Machine, VmSpec, base_cmdline, find_qemu};
 
-use crate::rig::old_kernels;
+use crate::rig::{old_kernels, skipped};
 
 const MARKERS: u32 = 1000;
 
@@ -57,7 +57,7 @@ fn every_marker_of_debians_kernels_comes_out() {
         let Source::Newest(package) = &entry.source else { continue };
         match archives.obtain(&entry.name, package, None) {
             Ok(obtained) => assert_all_seen(&obtained.kernel),
-            Err(e) => eprintln!("SKIPPED: 1,000 markers on {}: {e} ({})", entry.name, default_folder().display()),
+            Err(e) => skipped(&format!("1,000 markers on {}: {e} ({})", entry.name, default_folder().display())),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -80,10 +81,16 @@ pub(crate) fn events(out: &Path) -> Vec<Event> {
     whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }
 
+/// Says what a test leaves out, past the test runner, which shows a passing test's own output to nobody.
+pub(crate) fn skipped(what: &str) {
+    // Without standard error there is nobody to tell.
+    writeln!(std::io::stderr(), "SKIPPED: {what}").ok();
+}
+
 /// The old kernels at hand: name and folder. Empty, and said so, without `KERNRIG_KERNELS`.
 pub(crate) fn old_kernels(what_is_skipped: &str) -> Vec<(String, PathBuf)> {
     let Some(folder) = std::env::var_os("KERNRIG_KERNELS").map(PathBuf::from) else {
-        eprintln!("SKIPPED: {what_is_skipped}: KERNRIG_KERNELS does not name a folder of kernels");
+        skipped(&format!("{what_is_skipped}: KERNRIG_KERNELS does not name a folder of kernels"));
         return Vec::new();
     };
     let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("KERNRIG_KERNELS={}: {e}", folder.display()));
@@ -101,7 +108,7 @@ pub(crate) fn old_kernels(what_is_skipped: &str) -> Vec<(String, PathBuf)> {
 pub(crate) fn old_kernel(start: &str, what_is_skipped: &str) -> Option<PathBuf> {
     let found = old_kernels(what_is_skipped).into_iter().find(|(name, _)| name.starts_with(start));
     if found.is_none() {
-        eprintln!("SKIPPED: {what_is_skipped}: no kernel {start}* at hand");
+        skipped(&format!("{what_is_skipped}: no kernel {start}* at hand"));
     }
     found.map(|(_, path)| path)
 }

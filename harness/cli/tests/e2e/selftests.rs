@@ -1,6 +1,6 @@
 //! A kernel made to misbehave: each misdeed is laid at the test that did it, and no other test suffers.
 
-use crate::rig::{Finished, old_kernel, run};
+use crate::rig::{Finished, old_kernel, run, skipped};
 
 const WITH_NEIGHBOURS: &[&str] = &["-t", "selftest::*", "-t", "ns::uts::*", "-t", "ns::ipc::*"];
 
@@ -50,7 +50,7 @@ fn each_misdeed_on_debian_6_1_is_laid_at_its_test() {
     arguments.extend(WITH_NEIGHBOURS);
     let finished = run(&arguments);
     if finished.code == 2 && finished.printed.contains("debian-6.1") && finished.outcomes().count() == 0 {
-        eprintln!("SKIPPED: selftests on debian-6.1: the kernel cannot be had here:\n{}", finished.printed);
+        skipped(&format!("selftests on debian-6.1: the kernel cannot be had here:\n{}", finished.printed));
         return;
     }
     assert_neighbours_unharmed(&finished);
