@@ -2,14 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-#[expect(dead_code, reason = "each test file uses a part of the toy archive")]
-mod toy_archive;
-
 use std::fs;
 use std::path::Path;
 
 use kernrig_kernels::archive::{ArchiveSpec, Archives, Options, PackageSpec};
-use toy_archive::{Deb, Layout, Signer, Toy, family, sha256, write};
+use kernrig_toy_archive::{Deb, Layout, Signer, Toy, family, sha256, write};
 
 fn files_below(folder: &Path) -> Vec<String> {
     let mut files = Vec::new();
@@ -42,7 +39,7 @@ fn todays_layout_with_a_whole_kernel() {
     let kernel = &obtained.kernel;
 
     assert_eq!((kernel.name.as_str(), kernel.release.as_str()), ("toy-6.1", "6.1.0-10-amd64"));
-    assert_eq!(fs::read(&kernel.image).unwrap(), toy_archive::bzimage("6.1.0-10-amd64"));
+    assert_eq!(fs::read(&kernel.image).unwrap(), kernrig_toy_archive::bzimage("6.1.0-10-amd64"));
     assert!(kernel.config.as_ref().unwrap().enabled("PID_NS"));
     assert_eq!(kernel.system_map, None, "a stub is not used");
     assert_eq!(module_names(kernel), ["stp", "bridge"]);
@@ -114,7 +111,7 @@ fn split(toy: &mut Toy, release: &str, version: &str, parts: &[&str]) {
         let deb = Deb::new(&format!("linux-{part}-{release}"), version);
         toy.add(match *part {
             "base" => deb.file(&format!("{root}/config"), b"CONFIG_PID_NS=y\n".into()),
-            "binary" => deb.file(&format!("{root}/vmlinuz"), toy_archive::bzimage(release)),
+            "binary" => deb.file(&format!("{root}/vmlinuz"), kernrig_toy_archive::bzimage(release)),
             _ => deb.modules(&root, release).packed(".zst"),
         });
     }
@@ -172,7 +169,7 @@ fn extra_packages_of_the_same_version_are_part_of_the_set() {
 fn files_by_url_are_checked_by_the_entrys_own_hash() {
     let Some(toy) = Toy::new("files_by_url_are_checked_by_the_entrys_own_hash") else { return };
     let deb = Deb::whole("3.8.13-1-amd64", "3.8.13-1").build();
-    let image = toy_archive::bzimage("3.10.4");
+    let image = kernrig_toy_archive::bzimage("3.10.4");
     write(&toy.www("k.deb"), &deb);
     write(&toy.www("bzImage"), &image);
     let archives = toy.archives();

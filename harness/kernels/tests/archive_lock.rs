@@ -2,14 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-#[expect(dead_code, unused_imports, reason = "each test file uses a part of the toy archive")]
-mod toy_archive;
-
 use std::fs;
 
 use kernrig_kernels::archive::{ArchiveSpec, Archives, Options, PackageSpec};
 use kernrig_kernels::lock::{Lock, Pin};
-use toy_archive::{Deb, Layout, Toy, family, write};
+use kernrig_toy_archive::{Deb, Layout, Toy, family, write};
 
 const OLD: &str = "6.1.27-1";
 

@@ -3,12 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-#[expect(dead_code, unused_imports, reason = "each test file uses a part of the toy archive")]
-mod toy_archive;
-
 use std::fs;
 
-use toy_archive::{Deb, Layout, Signer, Toy, edit, family, write};
+use kernrig_toy_archive::{Deb, Layout, Signer, Toy, edit, family, write};
 
 const DEB: &str = "pool/main/l/linux/linux-image-6.1.0-9-amd64_6.1.27-1_amd64.deb";
 

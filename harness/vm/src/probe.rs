@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ struct Key {
     qemu: PathBuf,
     version: String,
     uid: u32,
+    /// Who may open the device: what the user changes on our advice.
+    device: String,
     kernrig: String,
 }
 
@@ -70,8 +73,18 @@ impl Key {
             qemu: qemu.to_owned(),
             version: version.to_owned(),
             uid: rustix::process::geteuid().as_raw(),
+            device: access(Path::new(DEVICE)),
             kernrig: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+}
+
+/// Owner, mode and identity of a device, and the groups by which this process may open it.
+fn access(device: &Path) -> String {
+    let groups = rustix::process::getgroups().unwrap_or_default();
+    match fs::metadata(device) {
+        Ok(m) => format!("{:o} {}:{} {} {groups:?}", m.mode(), m.uid(), m.gid(), m.rdev()),
+        Err(error) => error.kind().to_string(),
     }
 }
 
@@ -135,6 +148,8 @@ fn store(file: &Path, answer: &Cached) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::find_qemu;
 
@@ -164,6 +179,17 @@ mod tests {
         assert_ne!(probe(&qemu, cache.path(), None).unwrap().notes, ["stale"]);
         fs::write(&file, "{\"boot_id\":").unwrap();
         assert_ne!(probe(&qemu, cache.path(), None).unwrap().notes, ["stale"]);
+    }
+
+    #[test]
+    fn an_answer_for_another_mode_of_the_device_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = folder.path().join("kvm");
+        let missing = access(&device);
+        fs::write(&device, "").unwrap();
+        let before = access(&device);
+        fs::set_permissions(&device, PermissionsExt::from_mode(0o660)).unwrap();
+        assert!(missing != before && before != access(&device), "{missing} {before}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::rig::{Finished, kernrig, old_kernel, run_with};
-use crate::toy_archive::{Deb, Layout, Signer, Toy};
+use kernrig_toy_archive::{Deb, Layout, Signer, Toy};
 
 /// The packages of a real kernel: what `apart` says of a module's path goes into `linux-image-extra`.
 struct Wrapped {

@@ -53,6 +53,7 @@ fn start(kernel: &Path, out: &Path) -> Child {
 fn sigkill_leaves_no_qemu_and_every_shown_verdict_on_disk() {
     let Some(kernel) = old_kernel("3.5", "SIGKILL at 20 moments") else { return };
     // The moments are spread over a whole run: after so many lines of output, and some before the first.
+    let (mut seen_qemus, mut seen_verdicts) = (0, 0);
     for moment in 0..20 {
         let out = tempfile::tempdir().expect("a folder");
         let mut child = start(&kernel, out.path());
@@ -68,6 +69,7 @@ fn sigkill_leaves_no_qemu_and_every_shown_verdict_on_disk() {
         child.kill().expect("SIGKILL");
         child.wait().expect("reaped");
         shown.extend(lines);
+        seen_qemus += qemus.len();
         wait_until("QEMU to be gone", || qemus.iter().all(|p| gone(*p)));
         let on_disk: Vec<_> = events(out.path())
             .into_iter()
@@ -77,10 +79,12 @@ fn sigkill_leaves_no_qemu_and_every_shown_verdict_on_disk() {
             .iter()
             .filter(|l| ["pass", "fail", "skip"].iter().any(|v| l.trim_start().to_lowercase().starts_with(v)))
         {
+            seen_verdicts += 1;
             let known = on_disk.iter().any(|t| line.contains(t.as_str()));
             assert!(known, "shown and not on disk at moment {moment}: {line}\n{on_disk:?}");
         }
     }
+    assert!(seen_qemus >= 5 && seen_verdicts >= 20, "{seen_qemus} QEMUs and {seen_verdicts} verdicts prove nothing");
     let after = run(&["-k", kernel.to_str().expect("text"), "-t", "ns::uts::*"]);
     assert_eq!(after.code, 0, "the next run is unharmed\n{}", after.printed);
 }

@@ -10,11 +10,3 @@ mod markers;
 mod old_kernels;
 mod rig;
 mod selftests;
-#[expect(
-    clippy::unwrap_used,
-    dead_code,
-    unused_imports,
-    reason = "shared with the tests of kernrig-kernels, which use all of it"
-)]
-#[path = "../../../kernels/tests/toy_archive/mod.rs"]
-mod toy_archive;

@@ -31,7 +31,7 @@ fn assert_verdicts(name: &str, finished: &Finished) {
             assert!(!outcome.verdict.explanation().is_empty(), "{name}: {outcome:#?}");
         }
     }
-    let release = name;
+    let release = &finished.release();
     for (test, label) in &labels {
         let needs_three = test.starts_with("setns::") && !at_least(release, (3, 0));
         if needs_three {

@@ -28,6 +28,12 @@ impl Finished {
         found[0]
     }
 
+    /// `uname -r` of the one kernel of the run.
+    pub(crate) fn release(&self) -> String {
+        let ready = |e: &'_ Event| if let Event::KernelReady(kernel) = e { Some(kernel.release.clone()) } else { None };
+        self.events.iter().find_map(ready).unwrap_or_else(|| panic!("no kernel was ready\n{}", self.printed))
+    }
+
     /// Every outcome in order.
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
         self.events.iter().filter_map(|e| if let Event::TestFinished(outcome) = e { Some(outcome) } else { None })
@@ -51,10 +57,15 @@ impl Finished {
     }
 }
 
-/// A `kernrig` command with its own cache unless the test shares one.
+/// A `kernrig` command that the user's own settings do not reach; the user's cache it shares, so that no kernel is
+/// fetched twice.
 pub(crate) fn kernrig() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kernrig"));
-    command.stdin(Stdio::null()).env_remove("KERNRIG_ACCEL");
+    let own = |name: &str| name.starts_with("KERNRIG_") && name != "KERNRIG_CACHE";
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
     command
 }
 

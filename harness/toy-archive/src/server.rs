@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-pub(crate) struct Server {
-    pub(crate) url: String,
+pub struct Server {
+    pub url: String,
     address: SocketAddr,
     state: Arc<State>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -22,7 +22,7 @@ struct State {
 }
 
 impl Server {
-    pub(crate) fn start(root: PathBuf) -> Self {
+    pub fn start(root: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State::default());
@@ -40,12 +40,12 @@ impl Server {
     }
 
     /// From now on packages end half way, as on a line that drops.
-    pub(crate) fn cut_packages(&self, cut: bool) {
+    pub fn cut_packages(&self, cut: bool) {
         self.state.cut.store(cut, Ordering::SeqCst);
     }
 
     /// Paths asked for since the last call.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state.asked.lock().unwrap())
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 /// Whose signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signer {
+pub enum Signer {
     /// In the keyring, by its subkey.
     Good,
     /// In the keyring; made and used in 2011, expired in 2012.
@@ -17,14 +17,14 @@ pub(crate) enum Signer {
     Stranger,
 }
 
-pub(crate) struct Keys {
+pub struct Keys {
     home: tempfile::TempDir,
 }
 
 const IN_2011: &[&str] = &["--faked-system-time", "20110205T111213!"];
 
 impl Keys {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let keys = Self { home: tempfile::Builder::new().prefix("toykeys").tempdir().unwrap() };
         keys.gpg(&["--quick-gen-key", Signer::Good.name(), "ed25519", "cert", "never"], "");
         let listing = keys.gpg(&["--with-colons", "--list-keys", Signer::Good.name()], "");
@@ -40,19 +40,19 @@ impl Keys {
         keys
     }
 
-    pub(crate) fn keyring(&self) -> PathBuf {
+    pub fn keyring(&self) -> PathBuf {
         self.home.path().join("toy-keyring.gpg")
     }
 
-    pub(crate) fn armoured(&self) -> PathBuf {
+    pub fn armoured(&self) -> PathBuf {
         self.home.path().join("toy-keyring.asc")
     }
 
-    pub(crate) fn clearsign(&self, signer: Signer, text: &str) -> Vec<u8> {
+    pub fn clearsign(&self, signer: Signer, text: &str) -> Vec<u8> {
         self.signed(signer, "--clearsign", text)
     }
 
-    pub(crate) fn detach(&self, signer: Signer, text: &str) -> Vec<u8> {
+    pub fn detach(&self, signer: Signer, text: &str) -> Vec<u8> {
         self.signed(signer, "--detach-sign", text)
     }
 

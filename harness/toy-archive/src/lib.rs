@@ -1,5 +1,12 @@
 //! A small archive of today or of old times, made in the test, signed with a throw-away key, served on loopback.
 
+#![expect(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::new_without_default,
+    reason = "tests use it and nothing else: its names say enough, a panic is a failed test"
+)]
+
 mod deb;
 mod keys;
 mod server;
@@ -13,47 +20,47 @@ use std::process::{Command, Stdio};
 use kernrig_kernels::archive::{ArchiveSpec, Archives, Options, PackageSpec};
 use sha2::{Digest, Sha256};
 
-pub(crate) use deb::{Deb, bzimage};
-pub(crate) use keys::{Keys, Signer};
-pub(crate) use server::Server;
+pub use deb::{Deb, bzimage};
+pub use keys::{Keys, Signer};
+pub use server::Server;
 
 /// How a suite is laid out.
 #[derive(Clone)]
-pub(crate) struct Layout {
+pub struct Layout {
     /// `InRelease`, else `Release` and `Release.gpg`.
-    pub(crate) inline: bool,
+    pub inline: bool,
     /// Forms of `Packages`: `.xz`, `.gz`, `.bz2`, ``.
-    pub(crate) forms: Vec<&'static str>,
-    pub(crate) signer: Signer,
+    pub forms: Vec<&'static str>,
+    pub signer: Signer,
     /// More lines of Release, `Valid-Until: …`.
-    pub(crate) more: String,
+    pub more: String,
 }
 
 impl Layout {
     /// As Debian has it today.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { inline: true, forms: vec![".xz"], signer: Signer::Good, more: String::new() }
     }
 
     /// As squeeze had it.
-    pub(crate) fn old() -> Self {
+    pub fn old() -> Self {
         Self { inline: false, forms: vec![".gz"], signer: Signer::Good, more: String::new() }
     }
 }
 
 /// The archive, its keys, its server, and a cache for who uses it.
-pub(crate) struct Toy {
+pub struct Toy {
     folder: tempfile::TempDir,
-    pub(crate) keys: Keys,
-    pub(crate) server: Server,
+    pub keys: Keys,
+    pub server: Server,
     debs: Vec<(String, Deb)>,
 }
 
-pub(crate) const SUITE: &str = "toy";
+pub const SUITE: &str = "toy";
 
 impl Toy {
     /// `None`, and a word on standard error, where there is no GnuPG.
-    pub(crate) fn new(test: &str) -> Option<Self> {
+    pub fn new(test: &str) -> Option<Self> {
         let there = |tool| Command::new(tool).arg("--version").stdout(Stdio::null()).status().is_ok();
         if !there("gpg") || !(there("gpgv") || there("sqv")) {
             // Not by a print macro: the harness of tests hides those.
@@ -66,30 +73,30 @@ impl Toy {
         Some(Self { keys: Keys::new(), folder, server, debs: Vec::new() })
     }
 
-    pub(crate) fn www(&self, path: &str) -> PathBuf {
+    pub fn www(&self, path: &str) -> PathBuf {
         self.folder.path().join("www").join(path)
     }
 
-    pub(crate) fn cache(&self) -> PathBuf {
+    pub fn cache(&self) -> PathBuf {
         self.folder.path().join("cache")
     }
 
-    pub(crate) fn release(&self) -> PathBuf {
+    pub fn release(&self) -> PathBuf {
         let inline = self.www("dists/toy/InRelease");
         if inline.exists() { inline } else { self.www("dists/toy/Release") }
     }
 
-    pub(crate) fn add(&mut self, deb: Deb) -> &mut Self {
+    pub fn add(&mut self, deb: Deb) -> &mut Self {
         self.add_to(SUITE, deb)
     }
 
-    pub(crate) fn add_to(&mut self, suite: &str, deb: Deb) -> &mut Self {
+    pub fn add_to(&mut self, suite: &str, deb: Deb) -> &mut Self {
         self.debs.push((suite.to_owned(), deb));
         self
     }
 
     /// What the mirror no longer has.
-    pub(crate) fn withdraw(&mut self, version: &str) {
+    pub fn withdraw(&mut self, version: &str) {
         for (_, deb) in self.debs.iter().filter(|(_, deb)| deb.version == version) {
             fs::remove_file(self.www(&deb.path())).unwrap();
         }
@@ -97,7 +104,7 @@ impl Toy {
     }
 
     /// Writes pool and suites.
-    pub(crate) fn publish(&self, layout: &Layout) {
+    pub fn publish(&self, layout: &Layout) {
         let mut suites: BTreeMap<&str, String> = BTreeMap::from([(SUITE, String::new())]);
         for (suite, deb) in &self.debs {
             let bytes = deb.build();
@@ -127,7 +134,7 @@ impl Toy {
     }
 
     /// Signs a Release's text, whatever it says.
-    pub(crate) fn sign(&self, layout: &Layout, suite: &str, release: &str) {
+    pub fn sign(&self, layout: &Layout, suite: &str, release: &str) {
         let root = self.www(&format!("dists/{suite}"));
         if layout.inline {
             write(&root.join("InRelease"), &self.keys.clearsign(layout.signer, release));
@@ -137,7 +144,7 @@ impl Toy {
         }
     }
 
-    pub(crate) fn spec(&self) -> ArchiveSpec {
+    pub fn spec(&self) -> ArchiveSpec {
         ArchiveSpec {
             name: "toys".into(),
             url: Some(self.server.url.clone()),
@@ -146,7 +153,7 @@ impl Toy {
         }
     }
 
-    pub(crate) fn options(&self) -> Options {
+    pub fn options(&self) -> Options {
         Options {
             cache: self.cache(),
             apt: self.folder.path().join("no-apt"),
@@ -156,31 +163,31 @@ impl Toy {
         }
     }
 
-    pub(crate) fn archives(&self) -> Archives {
+    pub fn archives(&self) -> Archives {
         self.archives_with(self.options(), self.spec())
     }
 
-    pub(crate) fn archives_with(&self, options: Options, spec: ArchiveSpec) -> Archives {
+    pub fn archives_with(&self, options: Options, spec: ArchiveSpec) -> Archives {
         Archives::new(options, vec![spec]).unwrap()
     }
 }
 
 /// The family of plain 6.1 kernels.
-pub(crate) fn family(name: &str) -> PackageSpec {
+pub fn family(name: &str) -> PackageSpec {
     PackageSpec { archive: "toys".into(), suites: vec![SUITE.into()], name: name.into(), ..PackageSpec::default() }
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(crate) fn write(path: &Path, bytes: &[u8]) {
+pub fn write(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
 /// Changes a file as text.
-pub(crate) fn edit(path: &Path, change: impl FnOnce(String) -> String) {
+pub fn edit(path: &Path, change: impl FnOnce(String) -> String) {
     let text = fs::read_to_string(path).unwrap();
     let changed = change(text.clone());
     assert_ne!(text, changed, "{}: nothing was changed", path.display());

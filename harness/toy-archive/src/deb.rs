@@ -5,21 +5,21 @@ use std::io::Write as _;
 use super::sha256;
 
 #[derive(Clone)]
-pub(crate) struct Deb {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) depends: String,
+pub struct Deb {
+    pub name: String,
+    pub version: String,
+    pub depends: String,
     /// KiB; a kernel has some MiB.
-    pub(crate) installed: u64,
+    pub installed: u64,
     /// Of `data.tar`: `.xz`, `.gz`, `.bz2`, `.zst`, ``.
-    pub(crate) packing: &'static str,
-    pub(crate) files: Vec<(String, Vec<u8>)>,
+    pub packing: &'static str,
+    pub files: Vec<(String, Vec<u8>)>,
     /// Path, kind (`1` hard, `2` symbolic), target.
-    pub(crate) links: Vec<(String, u8, String)>,
+    pub links: Vec<(String, u8, String)>,
 }
 
 impl Deb {
-    pub(crate) fn new(name: &str, version: &str) -> Self {
+    pub fn new(name: &str, version: &str) -> Self {
         let (name, version) = (name.to_owned(), version.to_owned());
         Self {
             name,
@@ -33,7 +33,7 @@ impl Deb {
     }
 
     /// A whole kernel, as Debian to 6.18 has them.
-    pub(crate) fn whole(release: &str, version: &str) -> Self {
+    pub fn whole(release: &str, version: &str) -> Self {
         let mut deb = Self::new(&format!("linux-image-{release}"), version);
         deb.installed = 100_000;
         deb.file(&format!("./boot/vmlinuz-{release}"), bzimage(release))
@@ -43,26 +43,26 @@ impl Deb {
     }
 
     /// A package that only points at others.
-    pub(crate) fn meta(name: &str, version: &str, depends: &str) -> Self {
+    pub fn meta(name: &str, version: &str, depends: &str) -> Self {
         Self { depends: depends.into(), ..Self::new(name, version) }
     }
 
-    pub(crate) fn packed(self, packing: &'static str) -> Self {
+    pub fn packed(self, packing: &'static str) -> Self {
         Self { packing, ..self }
     }
 
-    pub(crate) fn file(mut self, path: &str, bytes: Vec<u8>) -> Self {
+    pub fn file(mut self, path: &str, bytes: Vec<u8>) -> Self {
         self.files.push((path.to_owned(), bytes));
         self
     }
 
-    pub(crate) fn link(mut self, path: &str, kind: u8, target: &str) -> Self {
+    pub fn link(mut self, path: &str, kind: u8, target: &str) -> Self {
         self.links.push((path.to_owned(), kind, target.to_owned()));
         self
     }
 
     /// `bridge`, which needs `stp`, and one that nobody wants; packed as they have been over the years.
-    pub(crate) fn modules(self, root: &str, release: &str) -> Self {
+    pub fn modules(self, root: &str, release: &str) -> Self {
         let vermagic = format!("vermagic={release} SMP");
         let elf = |depends: &str| module(&[depends, &vermagic]);
         self.file(&format!("{root}/kernel/net/bridge.ko.xz"), pack(".xz", &elf("depends=stp")))
@@ -70,11 +70,11 @@ impl Deb {
             .file(&format!("{root}/kernel/net/unwanted.ko"), elf("depends="))
     }
 
-    pub(crate) fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("pool/main/l/linux/{}_{}_amd64.deb", self.name, self.version)
     }
 
-    pub(crate) fn stanza(&self, deb: &[u8]) -> String {
+    pub fn stanza(&self, deb: &[u8]) -> String {
         format!(
             "Package: {}\nVersion: {}\nArchitecture: amd64\nInstalled-Size: {}\nDepends: {}\nDescription: toy\n of a \
              package\nFilename: {}\nSize: {}\nSHA256: {}\n\n",
@@ -88,7 +88,7 @@ impl Deb {
         )
     }
 
-    pub(crate) fn build(&self) -> Vec<u8> {
+    pub fn build(&self) -> Vec<u8> {
         let control = pack(".gz", &tar(&[("./control".to_owned(), b"Package: toy\n".into())], &[]));
         let data = pack(self.packing, &tar(&self.files, &self.links));
         let data_name = format!("data.tar{}", self.packing);
@@ -147,7 +147,7 @@ pub(crate) fn pack(form: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The setup header of a kernel of boot protocol 2.06, which does not tell where the payload is, and some noise.
-pub(crate) fn bzimage(release: &str) -> Vec<u8> {
+pub fn bzimage(release: &str) -> Vec<u8> {
     let mut image = vec![0; 1024];
     image[0x1f1] = 1;
     image[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
