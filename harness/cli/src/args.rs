@@ -25,6 +25,7 @@ pub(crate) struct Cli {
 
 /// Options that every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The matrix: archives, kernels, variants [default: ./kernels.toml, else the one compiled in]
     #[arg(long, global = true, value_name = "FILE", env = "KERNRIG_CONFIG")]
@@ -129,7 +130,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
-    /// Print what would run and the reason for each skip; boot nothing
+    /// Print what would run and the reason for each skip; fetches kernels that are not here yet, boots nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -141,7 +142,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) locked: bool,
 
-    /// How to run VMs: auto tries whether KVM really runs guests
+    /// How to run VMs: auto tries whether KVM really runs guests, kvm takes it untried
     #[arg(long, value_name = "HOW", default_value = "auto", env = "KERNRIG_ACCEL")]
     pub(crate) accel: Accel,
 }
@@ -149,7 +150,8 @@ pub(crate) struct RunArgs {
 /// Which kernels a command is about.
 #[derive(Debug, Args)]
 pub(crate) struct KernelChoice {
-    /// A kernel of kernels.toml by name, or one in the hand: .deb (several make one kernel), bzImage, build tree
+    /// A kernel of kernels.toml by its name, also by what follows the first `-` (`2.6.*`); or one in the hand: .deb
+    /// (several make one kernel), bzImage, build tree
     #[arg(short, long = "kernel", value_name = "GLOB|PATH")]
     pub(crate) kernels: Vec<String>,
 
@@ -165,7 +167,7 @@ pub(crate) enum Accel {
     Auto,
     /// Emulation.
     Tcg,
-    /// KVM, or an error.
+    /// KVM, untried.
     Kvm,
 }
 

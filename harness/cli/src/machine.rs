@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use kernrig_kernels::cache::{HOMELESS, default_folder};
 use kernrig_vm::{Accelerator, Probe};
 
 use crate::args::{Accel, Global};
@@ -15,8 +16,9 @@ pub(crate) const VM_CPUS: u32 = 1;
 pub(crate) const VM_MEMORY_MIB: u32 = 512;
 
 /// Where kernels are kept.
-pub(crate) fn cache_folder(global: &Global) -> PathBuf {
-    global.cache.clone().unwrap_or_else(kernrig_kernels::cache::default_folder)
+pub(crate) fn cache_folder(global: &Global) -> Result<PathBuf, Failure> {
+    let folder = global.cache.clone().unwrap_or_else(default_folder);
+    if folder.as_os_str().is_empty() { Err(Failure::new(HOMELESS)) } else { Ok(folder) }
 }
 
 /// The QEMU of this machine.
@@ -31,5 +33,5 @@ pub(crate) fn probe(global: &Global, qemu: &Path, wanted: Accel) -> Result<Probe
         Accel::Tcg => Some(Accelerator::Tcg),
         Accel::Kvm => Some(Accelerator::Kvm),
     };
-    kernrig_vm::probe(qemu, &cache_folder(global), wanted).map_err(|e| Failure::new(chain(&e)))
+    kernrig_vm::probe(qemu, &cache_folder(global)?, wanted).map_err(|e| Failure::new(chain(&e)))
 }

@@ -25,8 +25,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         // Help goes to standard output with 0, a wrong argument to standard error with 2. Either may be closed.
         Err(e) => {
-            e.print().ok();
-            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+            let printed = e.print();
+            let code = u8::try_from(e.exit_code()).unwrap_or(2);
+            if let (0, Err(error)) = (code, &printed) {
+                stdout::failed(error);
+            }
+            return ExitCode::from(if stdout::is_incomplete() { 2 } else { code });
         }
     };
     cli.global.color.apply();
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
         Command::Decode(decode) => commands::decode::decode(decode),
     };
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => ExitCode::from(if stdout::is_incomplete() { 2 } else { code }),
         Err(failure) => {
             stdout::note(format!("error: {failure}"));
             ExitCode::from(2)

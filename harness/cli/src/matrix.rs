@@ -49,7 +49,7 @@ impl Matrix {
         }
         let lock = Lock::load(&lock_file(file.as_deref())).map_err(|e| Failure::new(e.to_string()))?;
         let options = Options {
-            cache: cache_folder(global),
+            cache: cache_folder(global)?,
             offline: global.offline,
             locked,
             mirrors: global.mirror.iter().cloned().collect(),

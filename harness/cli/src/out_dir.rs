@@ -1,10 +1,11 @@
 //! The folder of a run's results: one run at a time, every event on disk before it is shown, nothing stale left behind.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use kernrig_events::Event;
+use kernrig_kernels::whole;
 use kernrig_report::jsonl;
 use rustix::fs::{FlockOperation, flock};
 
@@ -67,7 +68,8 @@ fn forget_consoles(folder: &Path) -> io::Result<()> {
     };
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "console" || ending == "channel") {
+        if path.extension().is_some_and(|ending| ["console", "channel", "initramfs"].iter().any(|ours| ending == *ours))
+        {
             fs::remove_file(&path)?;
         }
     }
@@ -81,26 +83,38 @@ pub(crate) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Removes what an earlier run left: it must not be taken for this one's report, should this one die.
-    pub(crate) fn replace(path: &'a Path) -> Result<Self, Failure> {
+    /// Finds out whether it could be written: before anything boots, for a run may take an hour.
+    pub(crate) fn at(path: &'a Path) -> Result<Self, Failure> {
         let report = Self { path };
+        if path.file_name().is_none() || fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(report.failed("write", io::Error::other("it is no file")));
+        }
+        make_folder(path).and_then(|()| whole::probe(path)).map_err(|e| report.failed("write", e))?;
+        Ok(report)
+    }
+
+    /// Removes what an earlier run left: it must not be taken for this one's report, should this one die.
+    pub(crate) fn forget(&self) -> Result<(), Failure> {
         for number in 1.. {
             let suffix = if number == 1 { String::new() } else { format!("-{number}") };
-            match fs::remove_file(report.part(&suffix)) {
-                Ok(()) => {}
-                Err(e) if e.kind() == io::ErrorKind::NotFound => break,
-                Err(e) => {
-                    return Err(Failure::new(format!("cannot replace {}: {e}", path.display()))
-                        .next("choose another file with --junit FILE"));
-                }
+            match fs::remove_file(self.part(&suffix)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(self.failed("replace", e)),
+                Err(_) if number > 1 => break,
+                _ => {}
             }
         }
-        Ok(report)
+        Ok(())
+    }
+
+    fn failed(&self, what: &str, e: io::Error) -> Failure {
+        let message = format!("cannot {what} the report {}: {e}", self.path.display());
+        Failure::new(message).next("choose another file with --junit FILE")
     }
 
     /// Writes its parts, each with the suffix that goes before the extension.
     pub(crate) fn write(&self, parts: &[(String, Vec<u8>)]) -> Result<(), Failure> {
-        parts.iter().try_for_each(|(suffix, bytes)| write_whole(&self.part(suffix), bytes))
+        let write = |(suffix, bytes): &(String, Vec<u8>)| whole::write(&self.part(suffix), bytes);
+        make_folder(self.path).and_then(|()| parts.iter().try_for_each(write)).map_err(|e| self.failed("write", e))
     }
 
     fn part(&self, suffix: &str) -> PathBuf {
@@ -114,16 +128,8 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Writes a whole file or none: a reader never finds half a report.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |e: io::Error| Failure::new(format!("cannot write {}: {e}", path.display()));
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    // A temporary file is private; a report is for everybody whom the folder lets in.
-    rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644)).map_err(|e| failed(e.into()))?;
-    file.persist(path).map(drop).map_err(|e| failed(e.error))
+fn make_folder(of: &Path) -> io::Result<()> {
+    of.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Ok(()), fs::create_dir_all)
 }
 
 #[cfg(test)]
@@ -142,6 +148,7 @@ mod tests {
         first.append(&notice("first")).unwrap();
         fs::create_dir(first.consoles()).unwrap();
         fs::write(first.consoles().join("old.console"), "x").unwrap();
+        fs::write(first.consoles().join("old.initramfs"), "x").unwrap();
         fs::write(first.consoles().join("mine.txt"), "x").unwrap();
         let refused = OutDir::open(&path).unwrap_err().to_string();
         assert!(refused.contains("another kernrig") && refused.contains("--out"), "{refused}");
@@ -153,6 +160,7 @@ mod tests {
         assert!(read("results.jsonl").contains("second") && !read("results.jsonl").contains("first"));
         assert!(read("results.previous.jsonl").contains("first"));
         assert!(!second.consoles().join("old.console").exists());
+        assert!(!second.consoles().join("old.initramfs").exists());
         assert!(second.consoles().join("mine.txt").exists(), "only what kernrig writes is removed");
     }
 
@@ -161,11 +169,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("junit.xml");
         let part = |suffix: &str| (suffix.to_owned(), b"<testsuites/>".to_vec());
-        Report::replace(&path).unwrap().write(&[part(""), part("-2"), part("-3")]).unwrap();
+        let report = Report::at(&path).unwrap();
+        report.write(&[part(""), part("-2"), part("-3")]).unwrap();
         assert!(folder.path().join("junit-3.xml").exists());
-        let report = Report::replace(&path).unwrap();
+        // Also where somebody took the first part away.
+        fs::remove_file(&path).unwrap();
+        report.forget().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         report.write(&[part("")]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "<testsuites/>");
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_is_refused_before_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        for wrong in [Path::new("/dev/null"), folder.path(), &folder.path().join("file/junit.xml"), Path::new("")] {
+            let refused = Report::at(wrong).unwrap_err().to_string();
+            assert!(refused.contains("--junit FILE"), "{refused}");
+        }
+        Report::at(&folder.path().join("new/junit.xml")).unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 0);
     }
 }

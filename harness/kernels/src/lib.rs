@@ -11,6 +11,7 @@ pub mod lock;
 pub mod manifest;
 pub mod modules;
 mod version;
+pub mod whole;
 
 pub use kernel::{Config, ConfigValue, Kernel, Module, Package};
 pub use version::KernelVersion;

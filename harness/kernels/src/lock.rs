@@ -1,11 +1,12 @@
 //! `kernels.lock`: what each entry of the matrix resolved to, like Cargo.lock.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use serde::{Deserialize, Serialize};
+
+use crate::whole;
 
 /// A package, down to its hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +72,19 @@ impl fmt::Display for Moved {
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// It cannot be read or written.
-    #[error("{path}: {source}")]
-    Io {
+    /// It cannot be read.
+    #[error("cannot read {path}: {source}; make it readable, or remove it and run `kernrig kernels lock`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// It cannot be written.
+    #[error(
+        "cannot write {path}: {source}; make its folder writable"
+    )]
+    Write {
         /// The file.
         path: PathBuf,
         /// The system's word.
@@ -100,7 +111,7 @@ impl Lock {
         match fs::read_to_string(path) {
             Ok(text) => Self::parse(&text).map_err(|reason| LockError::Format { path: path.to_owned(), reason }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { version: VERSION, ..Self::default() }),
-            Err(source) => Err(LockError::Io { path: path.to_owned(), source }),
+            Err(source) => Err(LockError::Read { path: path.to_owned(), source }),
         }
     }
 
@@ -133,13 +144,8 @@ impl Lock {
     /// # Errors
     /// If it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), LockError> {
-        let io = |source| LockError::Io { path: path.to_owned(), source };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
-        file.write_all(self.text().as_bytes()).map_err(io)?;
-        file.as_file().sync_all().map_err(io)?;
-        file.persist(path).map_err(|error| io(error.error))?;
-        Ok(())
+        let failed = |source| LockError::Write { path: path.to_owned(), source };
+        whole::write(path, self.text().as_bytes()).map_err(failed)
     }
 
     /// The file's text.
@@ -219,6 +225,9 @@ mod tests {
         let text = lock.text();
         assert!(Lock::parse(&text.replace("pool/", "../")).unwrap_err().contains("kernel x"));
         assert!(Lock::parse(&text.replace("version = 1\n", "version = 9\n")).unwrap_err().contains("9"));
+        let folder = tempfile::tempdir().unwrap();
+        let refused = Lock::load(folder.path()).unwrap_err().to_string();
+        assert!(refused.starts_with("cannot read ") && refused.contains("`kernrig kernels lock`"), "{refused}");
         assert!(Lock::parse("<<<<<<< HEAD").unwrap_err().contains("line 1"));
     }
 }

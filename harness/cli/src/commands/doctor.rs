@@ -37,9 +37,13 @@ pub(crate) fn doctor(global: &Global) -> Result<u8, Failure> {
 }
 
 fn examine(global: &Global) -> Vec<(String, Finding)> {
+    let cache = match cache_folder(global) {
+        Ok(cache) => cache,
+        // What else there is to find out is kept there.
+        Err(failure) => return vec![("cache".to_owned(), Finding::Bad(failure.to_string()))],
+    };
     let mut findings = Vec::new();
     let mut add = |what: &str, finding| findings.push((what.to_owned(), finding));
-    let cache = cache_folder(global);
     match find_qemu() {
         Ok(qemu) => match probe(&qemu, &cache, None) {
             Ok(found) => {

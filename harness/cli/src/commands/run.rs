@@ -40,8 +40,9 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
     let qemu = machine::qemu()?;
     let order = order(global, args)?;
     let signals = Signals::install().map_err(|e| Failure::new(format!("cannot take over signals: {e}")))?;
+    let report = args.junit.as_deref().map(Report::at).transpose()?;
     let mut out = OutDir::open(&args.out)?;
-    let report = args.junit.as_deref().map(Report::replace).transpose()?;
+    report.as_ref().map_or(Ok(()), Report::forget)?;
     let probe = machine::probe(global, &qemu, args.accel)?;
     let settings = Settings {
         qemu,
@@ -60,11 +61,10 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
     progress.end();
     // Also when the disk ran full: what was seen so far is reported if it can be.
     let written = report.map_or(Ok(()), |report| report.write(&kernrig_report::junit(&model)));
-    result.and(written)?;
     // They were shown when they came; said twice they look like two things.
     model.notices.clear();
     stdout::line(format!("\n{}", terminal::summary(&model).trim_end()));
-    Ok(model.exit_code())
+    result.and(written).map(|()| model.exit_code())
 }
 
 fn order(global: &Global, args: &RunArgs) -> Result<Order, Failure> {

@@ -60,6 +60,32 @@ fn a_reader_that_goes_away_is_no_panic() {
 }
 
 #[test]
+fn what_could_not_be_printed_is_an_error() {
+    let folder = folder();
+    for arguments in [&["list"][..], &["--help"], &["init"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
+        let output = kernrig(&folder).args(arguments).stdout(full).output().expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert_eq!(stderr.matches("standard output").count(), 1, "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn without_a_home_no_folder_is_guessed() {
+    let folder = folder();
+    let homeless = |command: &mut std::process::Command| {
+        finish(command.env_remove("HOME").env_remove("XDG_CACHE_HOME").env_remove("KERNRIG_CACHE"))
+    };
+    for arguments in [&["kernels", "du"][..], &["doctor"], &["kernels", "list", "--offline"]] {
+        let (code, stdout, stderr) = homeless(kernrig(&folder).args(arguments));
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(format!("{stdout}{stderr}").contains("--cache DIR"), "{arguments:?}: {stdout}{stderr}");
+    }
+    assert_eq!(homeless(kernrig(&folder).args(["kernels", "du", "--cache", "here"])).0, 0);
+}
+
+#[test]
 fn without_qemu_it_says_what_to_install() {
     let folder = folder();
     let (code, _, stderr) = finish(kernrig(&folder).arg("run").env("PATH", "/nowhere"));

@@ -16,6 +16,8 @@ use rustix::fs::{FlockOperation, flock};
 
 pub(crate) use entry::{Entry, Origin};
 
+use crate::whole;
+
 /// A shared lock on a cache entry: as long as one lives, the entry is not pruned.
 #[derive(Clone, Debug, Default)]
 pub struct Lease {
@@ -82,7 +84,8 @@ pub struct Pruned {
     pub bytes: u64,
 }
 
-/// `$KERNRIG_CACHE`, else `$XDG_CACHE_HOME/kernrig`, else `~/.cache/kernrig`.
+/// `$KERNRIG_CACHE`, else `$XDG_CACHE_HOME/kernrig`, else `~/.cache/kernrig`; empty where there is no home, which
+/// [`Cache::open`] refuses: a known name in a folder that everybody writes to is anybody's.
 #[must_use]
 pub fn default_folder() -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -93,7 +96,7 @@ pub fn default_folder() -> PathBuf {
     if let Some(folder) = set("XDG_CACHE_HOME").filter(|folder| folder.is_absolute()) {
         return folder.join("kernrig");
     }
-    set("HOME").map_or_else(|| std::env::temp_dir().join("kernrig-cache"), |home| home.join(".cache/kernrig"))
+    set("HOME").map(|home| home.join(".cache/kernrig")).unwrap_or_default()
 }
 
 impl Cache {
@@ -102,6 +105,9 @@ impl Cache {
     /// # Errors
     /// If it cannot be made.
     pub fn open(root: &Path) -> Result<Self, CacheError> {
+        if root.as_os_str().is_empty() {
+            return Err(CacheError::at(Path::new("(no folder)"))(io::Error::other(HOMELESS)));
+        }
         // Kernels hold paths of the cache for long, and hand them to programs that run elsewhere.
         let root = std::path::absolute(root).map_err(CacheError::at(root))?;
         for name in ["entries", "locks", "tmp", "index", "release"] {
@@ -248,6 +254,9 @@ impl Cache {
     }
 }
 
+/// What is said where no folder is known.
+pub const HOMELESS: &str = "HOME is not set: name the folder for kernels with --cache DIR or KERNRIG_CACHE";
+
 const DAY: u64 = 86_400;
 
 /// Removes files that nobody has written for so many seconds; says how many bytes that gave.
@@ -287,11 +296,7 @@ fn sync(folder: &Path) -> Result<(), CacheError> {
 
 /// Writes a small file whole or not at all.
 pub(crate) fn write_whole(cache: &Cache, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
-    use std::io::Write as _;
-    let mut file = tempfile::NamedTempFile::new_in(cache.tmp()).map_err(CacheError::at(path))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(CacheError::at(path))?;
-    file.persist(path).map_err(|error| CacheError::at(path)(error.error))?;
-    Ok(())
+    whole::write_by_way_of(&cache.tmp(), path, bytes).map_err(CacheError::at(path))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use kernrig_kernels::local;
 use kernrig_kernels::manifest::{Manifest, SHIPPED};
+use kernrig_kernels::whole;
 
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::matrix::FILE;
-use crate::out_dir::write_whole;
 use crate::stdout;
 
 /// Appends an entry; a file that is not there yet begins as what is compiled in.
@@ -36,7 +36,7 @@ pub(super) fn add(global: &Global, name: &str, path: &Path) -> Result<u8, Failur
     let entry = format!("\n[[kernel]]\nname = {}\n{key} = {}\n", quoted(name), quoted(&image.to_string_lossy()));
     let text = format!("{}\n{entry}", text.trim_end());
     Manifest::parse(&text, &file).map_err(|e| Failure::new(format!("the new entry does not fit: {e}")))?;
-    write_whole(&file, text.as_bytes())?;
+    whole::write(&file, text.as_bytes()).map_err(|e| Failure::new(format!("cannot write {}: {e}", file.display())))?;
     stdout::line(format!("{}: added {name}; `kernrig run -k {name}` boots it", file.display()));
     Ok(0)
 }

@@ -10,7 +10,7 @@ use crate::machine::cache_folder;
 use crate::stdout;
 
 fn open(global: &Global) -> Result<Cache, Failure> {
-    Cache::open(&cache_folder(global)).map_err(|e| Failure::new(chain(&e)))
+    Cache::open(&cache_folder(global)?).map_err(|e| Failure::new(chain(&e)))
 }
 
 pub(super) fn du(global: &Global) -> Result<u8, Failure> {
