@@ -1,7 +1,7 @@
 # The front door: `make run` and `make test` install what is missing, build, and go.
 # More arguments for kernrig:  make run ARGS="-k debian-6.1 -t 'ns::*'"
 
-export PATH := $(HOME)/.cargo/bin:$(PATH)
+export PATH := $(if $(HOME),$(HOME)/.cargo/bin:)$(PATH)
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 OUT ?= kernrig-out

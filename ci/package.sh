@@ -5,7 +5,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-PATH="$HOME/.cargo/bin:$PATH"
+PATH="${HOME-}/.cargo/bin:$PATH"
 top=$PWD
 target=${CARGO_TARGET_DIR:-$top/target}
 work=$(mktemp -d)

@@ -9,7 +9,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-PATH="$HOME/.cargo/bin:$PATH"
+PATH="${HOME-}/.cargo/bin:$PATH"
 
 dry_run=
 if [ "${1-}" = -n ]; then
@@ -28,6 +28,7 @@ esac
 # The oldest compiler that will do: "1.88" -> 88.
 rust_floor=$(sed -n 's/^rust-version = "1\.\([0-9]*\).*/\1/p' Cargo.toml)
 packages=
+wanted=
 reasons=
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -39,6 +40,21 @@ need() {
 	packages="$packages $1"
 	reasons="$reasons
   $(printf '%-24s %s' "$1" "$2")"
+}
+
+# The same for what is left out loudly where it cannot be installed (ci/check.sh).
+want() {
+	need "$@"
+	wanted="$wanted $1"
+}
+
+# Stops where nothing can be installed: with an error only if something cannot be done without.
+stop() {
+	if [ "$packages" = "$wanted" ]; then
+		say "going on without: what they check is left out"
+		exit 0
+	fi
+	exit 1
 }
 
 # The minor version of a `rustc --version` line, 0 where there is none. Run here, so that rust-toolchain.toml counts.
@@ -61,7 +77,30 @@ find_missing() {
 		need debian-archive-keyring "the keys of Debian's archives"
 	[ "$what" = run ] && return
 	have gpg || need gnupg "signs the toy archives of the tests"
+	have shellcheck || want shellcheck "lints the shell scripts"
 	have xmllint || need libxml2-utils "validates JUnit against its schema"
+}
+
+# What `make test` asks of a toolchain besides the compiler. rustup's has components for it, apt's packages: those of
+# the same pair, for a formatter of another version formats otherwise.
+find_missing_lints() {
+	case $1 in
+	rustc-web*) format=rustfmt-web lints=rust-web-clippy ;;
+	rustc*) format=rustfmt lints=rust-clippy ;;
+	*) return 0 ;;
+	esac
+	cargo fmt --version >/dev/null 2>&1 || want "$format" "checks the format"
+	cargo clippy --version >/dev/null 2>&1 || want "$lints" "lints"
+}
+
+# The pair that is installed here; empty where cargo is not apt's.
+installed_pair() {
+	have rustup && return 0
+	for pair in "rustc-web cargo-web" "rustc cargo"; do
+		case $(dpkg-query -W -f '${Status}' "${pair#* }" 2>/dev/null) in
+		*" installed") echo "$pair" && return 0 ;;
+		esac
+	done
 }
 
 have_header() { have gcc && echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; }
@@ -98,12 +137,16 @@ update_lists() {
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		DEBIAN_FRONTEND=noninteractive "$@"
-	elif have sudo; then
-		sudo env DEBIAN_FRONTEND=noninteractive "$@"
 	else
-		say "this needs root, and there is no sudo. As root:  apt-get install --no-install-recommends$packages"
-		exit 1
+		sudo env DEBIAN_FRONTEND=noninteractive "$@"
 	fi
+}
+
+no_root() { [ "$(id -u)" != 0 ] && ! have sudo; }
+
+ask_for_root() {
+	say "this needs root, and there is no sudo. As root:  apt-get update; apt-get install --no-install-recommends$packages"
+	stop
 }
 
 install() {
@@ -118,26 +161,30 @@ if [ "$(rust_minor)" -lt "$rust_floor" ] || ! cargo --version >/dev/null 2>&1; t
 	have rustup && no_rust "rustup is there, but: $(rustc --version 2>&1 | head -n 1)"
 	rust_missing=yes
 fi
-[ -n "$packages$rust_missing" ] || exit 0
 
-if ! have apt-get; then
+if [ -n "$packages$rust_missing" ] && ! have apt-get; then
 	[ -z "$rust_missing" ] || need "rust >= 1.$rust_floor" "builds the harness and the guest"
 	say "something is missing, and only apt-get is known here. Please install (Debian's names):$reasons"
-	exit 1
+	stop
 fi
 
 if [ -n "$rust_missing" ]; then
 	found=$(rust_packages)
-	if [ -z "$found" ] && [ -z "$dry_run" ]; then
+	if [ -z "$found" ] && [ -z "$dry_run" ] && ! no_root; then
 		update_lists
 		found=$(rust_packages)
 	fi
-	[ -n "$found" ] || [ -n "$dry_run" ] || no_rust "found $(rustc --version 2>/dev/null || echo "no Rust compiler")"
+	[ -n "$found" ] || [ -n "$dry_run" ] || no_root || no_rust "found $(rustc --version 2>/dev/null || echo "no Rust compiler")"
 	need "${found:-rustc cargo}" "builds the harness and the guest (1.$rust_floor or newer)"
+else
+	found=$(installed_pair)
 fi
+[ "$what" != test ] || find_missing_lints "${found:-}"
 
+[ -n "$packages" ] || exit 0
 say "missing for \`make $what\`:$reasons"
 [ -z "$dry_run" ] || exit 1
+no_root && ask_for_root
 for package in $packages; do
 	[ -n "$(candidate "$package")" ] || update_lists
 done

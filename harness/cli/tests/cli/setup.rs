@@ -61,11 +61,60 @@ fn it_says_what_it_installs_before_it_does() {
 }
 
 #[test]
+fn the_tests_get_the_lints_of_the_compiler_that_is_taken() {
+    let newer = "case $2 in rustc) echo '  Candidate: 1.63.0';; *) echo '  Candidate: 1.96.0+x';; esac";
+    let apt = |candidates| [("id", "echo 0"), ("apt-cache", candidates), ("apt-get", "echo \"DONE: $*\" >&2")];
+    let Some((code, _, stderr)) = setup("test", &apt(newer)) else { return };
+    assert_eq!(code, 0, "{stderr}");
+    for package in [" rustc-web cargo-web", " rustfmt-web", " rust-web-clippy", " shellcheck"] {
+        assert!(stderr.contains(package), "no {package} in {stderr}");
+    }
+    let Some((_, _, stderr)) = setup("test", &apt("echo '  Candidate: 1.96.0'")) else { return };
+    for package in [" rustc cargo", " rustfmt ", " rust-clippy"] {
+        assert!(stderr.contains(package), "no {package} in {stderr}");
+    }
+    let Some((_, _, stderr)) = setup("run", &apt(newer)) else { return };
+    assert!(!stderr.contains("clippy") && !stderr.contains("shellcheck"), "{stderr}");
+}
+
+#[test]
+fn lints_that_cannot_be_installed_stop_nothing() {
+    let there = ["gcc", "qemu-system-x86_64", "gpgv", "gpg", "xmllint"].map(|name| (name, "true"));
+    let rust = [("rustc", "echo 'rustc 1.96.0'"), ("cargo", "true"), ("id", "echo 1000")];
+    let Some((code, _, stderr)) = setup("test", &[&there[..], &rust].concat()) else { return };
+    assert!(stderr.contains("shellcheck"), "{stderr}");
+    // The keyring's place is absolute, and not every machine has it.
+    let whole = Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists();
+    assert_eq!(code, i32::from(!whole), "{stderr}");
+}
+
+#[test]
+fn the_lints_of_a_compiler_that_is_there_come_from_where_it_came() {
+    let there = [
+        ("id", "echo 0"),
+        ("rustc", "echo 'rustc 1.96.0'"),
+        ("cargo", "[ $1 = --version ]"),
+        ("dpkg-query", "case $* in *cargo-web) echo 'install ok installed';; *) exit 1;; esac"),
+        ("apt-cache", "echo '  Candidate: 1.96.0'"),
+        ("apt-get", "echo \"DONE: $*\" >&2"),
+    ];
+    let Some((code, _, stderr)) = setup("test", &there) else { return };
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("rustfmt-web") && stderr.contains("rust-web-clippy"), "{stderr}");
+    assert!(!stderr.contains("rustc-web"), "{stderr}");
+    // rustup has components of its own; the rest is apt's all the same.
+    let Some((code, _, stderr)) = setup("test", &[&there[..], &[("rustup", "true")]].concat()) else { return };
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains(" shellcheck") && !stderr.contains("rustfmt"), "{stderr}");
+}
+
+#[test]
 fn without_root_and_sudo_it_changes_nothing_and_prints_the_command() {
     let apt = [("id", "echo 1000"), ("apt-cache", "echo '  Candidate: 1.96.0'"), ("apt-get", "echo \"DONE: $*\" >&2")];
     let Some((code, _, stderr)) = setup("build", &apt) else { return };
     assert_eq!(code, 1, "{stderr}");
     assert!(!stderr.contains("DONE:") && stderr.contains("apt-get install"), "{stderr}");
+    assert!(!stderr.contains("installing:") && !stderr.contains("refreshing"), "{stderr}");
 }
 
 #[test]
