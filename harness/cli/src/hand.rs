@@ -1,6 +1,6 @@
 //! Kernels in the hand: what `-k PATH` names, without an entry in `kernels.toml`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kernrig_kernels::cache::Cache;
 use kernrig_kernels::image::BzImage;
@@ -37,24 +37,6 @@ pub(crate) fn candidates(paths: &[&String], cache: &Cache) -> Vec<Candidate> {
         }
     }
     kernels
-}
-
-/// The kernels of a `folder` entry: each subfolder by its name, in order.
-pub(crate) fn subfolders(folder: &Path) -> Result<Vec<(String, PathBuf)>, String> {
-    let failed = |e: std::io::Error| format!("cannot list {}: {e}", folder.display());
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = file_name(&path);
-        if path.is_dir() && !name.starts_with('.') {
-            found.push((name, path));
-        }
-    }
-    found.sort();
-    if found.is_empty() {
-        return Err(format!("{} holds no kernel: a `folder` entry wants one subfolder a kernel", folder.display()));
-    }
-    Ok(found)
 }
 
 /// A folder's name, or the release that an image or a tree states: `bzImage` says nothing in a report.

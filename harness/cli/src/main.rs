@@ -10,6 +10,7 @@ mod matrix;
 mod out_dir;
 mod progress;
 mod resolve;
+mod screen;
 mod shape;
 mod signals;
 mod stdout;

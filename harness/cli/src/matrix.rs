@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 use kernrig_kernels::archive::{Archives, Options};
+use kernrig_kernels::local;
 use kernrig_kernels::lock::Lock;
 use kernrig_kernels::manifest::{DEFAULT_GROUP, DEFAULT_VARIANT, KernelEntry, Manifest, Source, VariantEntry};
 
@@ -13,6 +14,7 @@ use crate::candidate::{Candidate, Origin};
 use crate::failure::{Failure, chain};
 use crate::hand;
 use crate::machine::cache_folder;
+use crate::screen::Screen;
 
 /// Name of the file in the current folder.
 pub(crate) const FILE: &str = "kernels.toml";
@@ -27,6 +29,7 @@ pub(crate) struct Matrix {
     pub(crate) manifest: Manifest,
     pub(crate) archives: Arc<Archives>,
     pub(crate) lock: Lock,
+    pub(crate) screen: Screen,
 }
 
 impl Matrix {
@@ -48,16 +51,18 @@ impl Matrix {
             }
         }
         let lock = Lock::load(&lock_file(file.as_deref())).map_err(|e| Failure::new(e.to_string()))?;
+        let screen = Screen::new(global);
         let options = Options {
             cache: cache_folder(global)?,
             offline: global.offline,
             locked,
             mirrors: global.mirror.iter().cloned().collect(),
+            progress: Some(screen.downloads()),
             ..Options::default()
         };
         let archives = Archives::new(options, manifest.archives.clone())
             .map_err(|e| Failure::new(chain(&e)).next("choose another folder with --cache DIR"))?;
-        Ok(Self { file, manifest, archives: Arc::new(archives), lock })
+        Ok(Self { file, manifest, archives: Arc::new(archives), lock, screen })
     }
 
     /// Where the pins are.
@@ -172,9 +177,9 @@ impl Matrix {
             Source::Image(files) => lone(Origin::Image(files.clone())),
             Source::Tree(path) => lone(Origin::Path(path.clone())),
             Source::Url(urls) => lone(Origin::Urls(urls.clone())),
-            Source::Folder(folder) => match hand::subfolders(folder) {
+            Source::Folder(folder) => match local::subfolders(folder) {
                 Ok(kernels) => kernels.into_iter().map(|(name, path)| one(&name, Origin::Path(path))).collect(),
-                Err(reason) => lone(Origin::Failed(reason)),
+                Err(e) => lone(Origin::Failed(chain(&e))),
             },
             Source::Every(spec) => match self.archives.resolve(spec) {
                 Ok(resolution) => {

@@ -1,15 +1,13 @@
 //! What a run shows while it goes: bars on a terminal, plain lines without one.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use kernrig_events::{Class, Event, Outcome, PackageInfo};
+use indicatif::ProgressBar;
+use kernrig_events::{Class, Event, Outcome, PackageInfo, place};
 use kernrig_report::terminal::{clean_line, line};
 
-use crate::args::{Color, Global};
-use crate::stdout;
+use crate::screen::Screen;
 
 /// Longest text of the guest on one line.
 const WIDEST: usize = 300;
@@ -17,6 +15,7 @@ const WIDEST: usize = 300;
 /// What a run shows.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    screen: Screen,
     bars: Option<Bars>,
     verbose: bool,
 }
@@ -24,38 +23,31 @@ pub(crate) struct Progress {
 /// One bar for the whole run, and a line for each VM.
 #[derive(Debug)]
 struct Bars {
-    all: MultiProgress,
     overall: ProgressBar,
     cells_of_a_kernel: usize,
     vms: BTreeMap<u32, ProgressBar>,
 }
 
 impl Progress {
-    /// Bars go to standard error, and only where both streams are a terminal: lines on standard output would tear them.
-    pub(crate) fn new(global: &Global, cells_of_a_kernel: usize) -> Self {
-        let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-        let bars = (terminal && global.color != Color::Never).then(|| Bars::new(cells_of_a_kernel));
-        Self { bars, verbose: global.verbose }
+    /// Shows a run on a screen.
+    pub(crate) fn new(screen: &Screen, verbose: bool, cells_of_a_kernel: usize) -> Self {
+        Self { screen: screen.clone(), bars: Bars::new(screen, cells_of_a_kernel), verbose }
     }
 
     /// Shows an event that is on disk already.
     pub(crate) fn show(&mut self, event: &Event) {
         if let Some(text) = self.line_of(event) {
-            match &self.bars {
-                Some(bars) => bars.all.suspend(|| stdout::line(text)),
-                None => stdout::line(text),
-            }
+            self.screen.line(text);
         }
         if let Some(bars) = &mut self.bars {
-            bars.update(event);
+            bars.update(event, &self.screen);
         }
     }
 
     /// Takes the bars away, for the summary.
     pub(crate) fn end(&mut self) {
-        if let Some(bars) = self.bars.take() {
-            bars.all.clear().ok();
-        }
+        self.screen.clear();
+        self.bars = None;
     }
 
     fn line_of(&self, event: &Event) -> Option<String> {
@@ -88,21 +80,19 @@ impl Progress {
 }
 
 impl Bars {
-    fn new(cells_of_a_kernel: usize) -> Self {
-        let all = MultiProgress::new();
-        let overall = all.add(ProgressBar::new(0));
-        overall.set_style(style("{wide_bar} {pos}/{len} {elapsed} {msg}"));
+    /// `None` where there is no terminal.
+    fn new(screen: &Screen, cells_of_a_kernel: usize) -> Option<Self> {
+        let overall = screen.add(ProgressBar::new(0), "{wide_bar} {pos}/{len} {elapsed} {msg}")?;
         overall.enable_steady_tick(Duration::from_millis(500));
-        Self { all, overall, cells_of_a_kernel, vms: BTreeMap::new() }
+        Some(Self { overall, cells_of_a_kernel, vms: BTreeMap::new() })
     }
 
-    fn update(&mut self, event: &Event) {
+    fn update(&mut self, event: &Event, screen: &Screen) {
         match event {
             Event::RunStarted { cells, .. } => self.overall.set_length(*cells as u64),
             Event::KernelUnavailable { .. } => self.overall.inc(self.cells_of_a_kernel as u64),
             Event::VmStarted { vm, kernel, variant, .. } => {
-                let bar = self.all.add(ProgressBar::new_spinner());
-                bar.set_style(style("{spinner} {msg}"));
+                let Some(bar) = screen.add(ProgressBar::new_spinner(), "{spinner} {msg}") else { return };
                 bar.enable_steady_tick(Duration::from_millis(500));
                 bar.set_message(format!("{} boots", place(kernel, variant)));
                 self.vms.insert(*vm, bar);
@@ -121,16 +111,6 @@ impl Bars {
             _ => {}
         }
     }
-}
-
-/// `debian-6.1`, or `debian-6.1+memcg`.
-fn place(kernel: &str, variant: &str) -> String {
-    if variant == "default" { kernel.to_owned() } else { format!("{kernel}+{variant}") }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    // The templates are constants of this file; a wrong one shows as a bar of the default kind.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// The first word in the colour of its class; taken off again where there is no terminal.

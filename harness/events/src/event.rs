@@ -16,6 +16,12 @@ pub struct CellId {
     pub test: String,
 }
 
+/// `debian-6.1`, or `debian-6.1+memcg`: how a kernel × variant is named wherever it is shown.
+#[must_use]
+pub fn place(kernel: &str, variant: &str) -> String {
+    if variant == "default" || variant.is_empty() { kernel.to_owned() } else { format!("{kernel}+{variant}") }
+}
+
 /// A package or file a kernel came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageInfo {

@@ -81,9 +81,7 @@ pub enum LockError {
         source: io::Error,
     },
     /// It cannot be written.
-    #[error(
-        "cannot write {path}: {source}; make its folder writable"
-    )]
+    #[error("cannot write {path}: {source}; make its folder writable")]
     Write {
         /// The file.
         path: PathBuf,

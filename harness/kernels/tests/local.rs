@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kernrig_kernels::cache::Cache;
-use kernrig_kernels::local::{ImageFiles, LocalError, open_folder, open_image, open_path, open_tree};
+use kernrig_kernels::local::{ImageFiles, LocalError, open_image, open_path, open_tree, subfolders};
 use kernrig_kernels::{Config, Kernel};
 
 struct Fixture {
@@ -64,6 +64,17 @@ fn check_order(kernel: &Kernel) {
         }
         assert!(fs::read(&module.path).unwrap().starts_with(b"\x7fELF"), "{}", module.path.display());
     }
+}
+
+type Named = (String, Result<Kernel, LocalError>);
+
+/// Opens each kernel of a folder.
+fn open_folder(dir: &Path, cache: &Cache) -> Result<Vec<Named>, LocalError> {
+    let open = |(name, path): (String, PathBuf)| {
+        let kernel = open_path(Some(&name), &path, cache);
+        (name, kernel)
+    };
+    Ok(subfolders(dir)?.into_iter().map(open).collect())
 }
 
 #[test]

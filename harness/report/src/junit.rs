@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestResult, TestSuite};
-use kernrig_events::{Outcome, Verdict};
+use kernrig_events::{Outcome, Verdict, place};
 use kernrig_klog::Report;
 
 use crate::Model;
-use crate::model::{place, weight};
+use crate::model::weight;
 use crate::xml;
 
 /// A file is closed before it grows past this: GitLab refuses 30 MB, and some proxies 25.

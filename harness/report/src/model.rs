@@ -153,8 +153,3 @@ pub(crate) fn weight(verdict: &Verdict) -> u8 {
         Verdict::Crash { .. } => 8,
     }
 }
-
-/// `debian-6.1`, or `debian-6.1+memcg`: how reports name a kernel × variant.
-pub(crate) fn place(kernel: &str, variant: &str) -> String {
-    if variant == "default" || variant.is_empty() { kernel.to_owned() } else { format!("{kernel}+{variant}") }
-}

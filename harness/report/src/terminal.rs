@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kernrig_events::{Class, Event, Outcome};
+use kernrig_events::{Class, Event, Outcome, place};
 
 use crate::Model;
-use crate::model::place;
 
 /// Longest line of a guest's in a summary.
 const WIDEST: usize = 400;

@@ -20,6 +20,7 @@ use crate::matrix::Matrix;
 use crate::out_dir::{OutDir, Report};
 use crate::progress::Progress;
 use crate::resolve::Resolver;
+use crate::screen::Screen;
 use crate::shape::Shape;
 use crate::signals::Signals;
 use crate::stdout;
@@ -29,6 +30,7 @@ struct Order {
     candidates: Vec<Candidate>,
     variants: Vec<Shape>,
     selection: Selection,
+    screen: Screen,
 }
 
 pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
@@ -54,7 +56,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
         cancel: Arc::clone(&signals.cancel),
     };
     let cells = TESTS.iter().filter(|t| order.selection.has(t)).count() * order.variants.len();
-    let progress = Progress::new(global, cells);
+    let progress = Progress::new(&order.screen, global.verbose, cells);
     let mut log = Log { out: &mut out, progress, model: Model::default() };
     let result = conduct(order, cells, settings, &probe, &signals, started, &mut log);
     let Log { mut progress, mut model, .. } = log;
@@ -72,7 +74,7 @@ fn order(global: &Global, args: &RunArgs) -> Result<Order, Failure> {
     let matrix = Matrix::load(global, args.locked)?;
     let variants = matrix.variants(&args.variant)?.iter().map(|entry| Shape::new(entry, args)).collect();
     let candidates = matrix.choose(&args.kernels)?;
-    Ok(Order { candidates, variants, selection })
+    Ok(Order { candidates, variants, selection, screen: matrix.screen })
 }
 
 /// Everything between the first event and the last.
@@ -180,7 +182,7 @@ fn dry_run(order: &Order) -> Result<u8, Failure> {
             Ok(kernel) => Arc::new(kernel),
             Err(reason) => {
                 code = if candidate.optional { code } else { 2 };
-                stdout::line(format!("{}: no kernel: {reason}", candidate.name));
+                order.screen.line(format!("{}: no kernel: {reason}", candidate.name));
                 continue;
             }
         };
@@ -188,12 +190,12 @@ fn dry_run(order: &Order) -> Result<u8, Failure> {
             let suite = Suite::plan(Arc::clone(&kernel), variant.with(&candidate.cmdline), &order.selection);
             let Variant { name, cmdline, cpus, memory_mib } = &suite.variant;
             let shape = format!("{cpus} CPU, {memory_mib} MiB, {cmdline:?}");
-            stdout::line(format!("{} ({}), variant {name}: {shape}", kernel.name, kernel.release));
+            order.screen.line(format!("{} ({}), variant {name}: {shape}", kernel.name, kernel.release));
             for note in &kernel.notes {
-                stdout::line(format!("  note: {note}"));
+                order.screen.line(format!("  note: {note}"));
             }
             for cell in &suite.cells {
-                stdout::line(match &cell.decision {
+                order.screen.line(match &cell.decision {
                     Decision::Run => format!("  run   {}", cell.test.name),
                     Decision::Skip(reason) => format!("  skip  {}: {reason}", cell.test.name),
                 });

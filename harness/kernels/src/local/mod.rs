@@ -151,14 +151,11 @@ pub fn open_tree(name: Option<&str>, tree: &Path, cache: &Cache) -> Result<Kerne
     parts.finish(cache)
 }
 
-/// A kernel of a folder: its name, and the kernel or why it cannot be used.
-pub type Named = (String, Result<Kernel, LocalError>);
-
-/// Opens a folder of kernels, one a subfolder, in the order of their names; each is called by its subfolder.
+/// The kernels of a folder, one a subfolder, in the order of their names: each is called by its subfolder.
 ///
 /// # Errors
-/// [`LocalError`] when the folder itself cannot be listed; each kernel has its own result.
-pub fn open_folder(dir: &Path, cache: &Cache) -> Result<Vec<Named>, LocalError> {
+/// [`LocalError`] when the folder cannot be listed or has no subfolder.
+pub fn subfolders(dir: &Path) -> Result<Vec<(String, PathBuf)>, LocalError> {
     let dir = place(dir);
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(&dir).map_err(LocalError::io("list", &dir))? {
@@ -173,11 +170,7 @@ pub fn open_folder(dir: &Path, cache: &Cache) -> Result<Vec<Named>, LocalError> 
         let hint = "; a `folder` entry wants one subfolder a kernel".to_owned();
         return Err(LocalError::NoKernel { dir, hint });
     }
-    let open = |(name, path): (String, PathBuf)| {
-        let kernel = open_path(Some(&name), &path, cache);
-        (name, kernel)
-    };
-    Ok(folders.into_iter().map(open).collect())
+    Ok(folders)
 }
 
 /// A kernel's folder, or a root into which packages were unpacked.
