@@ -29,6 +29,8 @@ pub struct Test {
     pub selftest: bool,
     /// Leaves network namespaces behind whose clean-up the settle step has to wait for.
     pub uses_netns: bool,
+    /// Has to be the first test of its boot: what an earlier one did to the kernel outlives it.
+    pub own_boot: bool,
 }
 
 /// What a kernel must have for a test to be expected to pass on it.

@@ -67,6 +67,7 @@ mod tests {
         deadline_s: 5,
         selftest: false,
         uses_netns: false,
+        own_boot: false,
     };
 
     fn kernel(release: &str, config: Option<&str>, modules: &[&str]) -> Kernel {
