@@ -35,7 +35,8 @@
 //! acknowledged again and not repeated; the host sends a command again when no `ack` comes.
 //!
 //! Console markers, written to `/dev/kmsg` opened anew each time with priority `<1>`:
-//! `kernrig: NONCE boot`, `kernrig: NONCE begin N name` and `kernrig: NONCE end N TOKEN`.
+//! `kernrig: NONCE boot`, `kernrig: NONCE begin N name`, `kernrig: NONCE end N TOKEN` and, after the kernel has come to
+//! rest and before `done`, `kernrig: NONCE settled N TOKEN`: what stands before that one is the test's.
 
 /// Version of the channel protocol; both hello lines carry it.
 pub const PROTOCOL: u32 = 1;

@@ -260,6 +260,7 @@ impl Answer<'_> {
             (false, _) => " settle=unkillable",
             (true, false) => " settle=timeout",
         };
+        marker(&self.session.nonce, &format!("settled {number} {token}"));
         self.say(&format!("{DONE} {number} taint={}{settled}", taint()));
     }
 }

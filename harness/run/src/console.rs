@@ -8,6 +8,9 @@ use kernrig_klog::{Report, Stream};
 /// Most of the console kept for one cell, in bytes: the first half of it from the start, the other from the end.
 const EXCERPT: usize = 64 * 1024;
 
+/// Most bytes kept of one line.
+const LINE: usize = 4096;
+
 /// A report and where it began.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
@@ -24,7 +27,8 @@ pub(crate) struct Console {
     /// Number of the line that is being read, from 0, counted as klog counts.
     number: u64,
     begun: Option<(u32, u64)>,
-    ended: Option<(u32, String, u64)>,
+    ended: Option<(u32, String)>,
+    settled: Option<(u32, String)>,
     reports: Vec<Placed>,
     /// From this line on the kernel was made to speak by the harness.
     provoked: Option<u64>,
@@ -46,6 +50,7 @@ impl Console {
             number: 0,
             begun: None,
             ended: None,
+            settled: None,
             reports: Vec::new(),
             provoked: None,
             excerpt: Excerpt::default(),
@@ -60,8 +65,10 @@ impl Console {
         self.bytes += bytes.len() as u64;
         self.excerpt.push(bytes);
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
-            let room = 4096_usize.saturating_sub(self.line.len());
-            self.line.extend_from_slice(&piece[..piece.len().min(room)]);
+            // Of an endless line the end is kept: a marker may stand there.
+            self.line.extend_from_slice(&piece[piece.len().saturating_sub(LINE)..]);
+            let excess = self.line.len().saturating_sub(LINE);
+            self.line.drain(..excess);
             if piece.ends_with(b"\n") {
                 self.end_line();
             }
@@ -91,7 +98,10 @@ impl Console {
             (Some("begin"), Some(n)) => self.begun = Some((n, self.number)),
             (Some("end"), Some(n)) => {
                 self.markers += u64::from(self.begun.is_some_and(|(begun, _)| begun == n));
-                self.ended = Some((n, words.next().unwrap_or_default().to_owned(), self.number));
+                self.ended = Some((n, words.next().unwrap_or_default().to_owned()));
+            }
+            (Some("settled"), Some(n)) => {
+                self.settled = Some((n, words.next().unwrap_or_default().to_owned()));
             }
             _ => {}
         }
@@ -101,9 +111,11 @@ impl Console {
         self.reports.extend(found.into_iter().map(|f| Placed { report: f.report, line: f.first_line }));
     }
 
-    /// Whether the end marker of command `number`, with its token, has come out.
+    /// Whether both markers that end command `number`, with its token, have come out: the one of the test and the one
+    /// of a kernel that has settled after it.
     pub(crate) fn has_ended(&self, number: u32, token: &str) -> bool {
-        self.ended.as_ref().is_some_and(|(n, t, _)| *n == number && t == token)
+        let both = [&self.ended, &self.settled];
+        both.iter().all(|m| m.as_ref().is_some_and(|(n, t)| *n == number && t == token))
     }
 
     /// The console fell silent, so that a report that was coming in is as whole as it gets.
@@ -217,6 +229,9 @@ mod tests {
         console.push(b"[    1.200000] kernrig: aa11 end 3 wrong\n");
         assert!(!console.has_ended(3, "t0k"));
         console.push(b"Modules linked in:[    1.300000] kernrig: aa11 end 3 t0k\n");
+        assert!(!console.has_ended(3, "t0k"), "the kernel has not settled");
+        console.push(&[b'x'; 10_000]);
+        console.push(b"[    1.400000] kernrig: aa11 settled 3 t0k\n");
         assert!(console.has_ended(3, "t0k"));
         assert!(!console.has_ended(4, "t0k"));
     }

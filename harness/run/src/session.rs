@@ -258,7 +258,9 @@ impl Session {
     /// What went wrong with QEMU itself, which is nothing that the guest did; `None` while all is well with it.
     pub(crate) fn qemu_failed(&self) -> Option<String> {
         match self.ended() {
-            Some(ended @ (Ended::Exit { .. } | Ended::Killed(_))) => Some(ended.to_string()),
+            Some(ended @ (Ended::Exit { .. } | Ended::Killed(_) | Ended::Shutdown { guest: false, .. })) => {
+                Some(ended.to_string())
+            }
             None if self.closed => Some("QEMU closed its ports and lives on".to_owned()),
             _ => None,
         }

@@ -233,7 +233,7 @@ impl Driver<'_> {
         let reports = session.console.take_reports();
         let evidence = Evidence {
             fate: kernrig_plan::Fate::Answered { answer: kernrig_plan::Answer::Ok, taint: session.taint },
-            taint_before: kernrig_plan::Taint(0),
+            taint_before: session.taint.of_the_machine(),
             reports: &reports,
             provoked: &[],
         };
