@@ -117,6 +117,10 @@ impl Matrix {
             }
             seen.push(candidate);
         }
+        if seen.is_empty() {
+            return Err(Failure::new("no kernel was asked for: a run of nothing proves nothing")
+                .next(format!("give --kernel, or --group with one of: {}", self.manifest.groups().join(", "))));
+        }
         Ok(seen)
     }
 

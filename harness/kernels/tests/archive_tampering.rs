@@ -216,3 +216,46 @@ fn an_armoured_keyring_does() {
     let archives = toy.archives_with(toy.options(), spec);
     assert_eq!(archives.resolve(&family("linux-image-6.1.*-amd64")).unwrap().complete.len(), 1);
 }
+
+#[test]
+fn a_bad_suite_beside_a_good_one_is_no_reason_to_take_an_older_kernel() {
+    let Some(mut toy) = Toy::new("a bad suite beside a good one") else { return };
+    toy.add(Deb::whole("6.1.0-9-amd64", "6.1.27-1"));
+    toy.add_to("toy-security", Deb::whole("6.1.0-10-amd64", "6.1.38-1"));
+    toy.publish(&Layout::new());
+    edit(&toy.www("dists/toy-security/InRelease"), |text| text.replace("Origin: Toy", "Origin: T0y"));
+    let mut spec = family("linux-image-6.1.*-amd64");
+    spec.suites.push("toy-security".into());
+    let error = toy.archives().obtain("k", &spec, None).expect_err("altered").to_string();
+    assert!(error.contains("toy-security") && error.contains("signature"), "{error}");
+    // A suite that is only not there leaves the others.
+    spec.suites[1] = "toy-none".into();
+    let kernel = toy.archives().obtain("k", &spec, None).unwrap().kernel;
+    assert!(kernel.release.contains("6.1.0-9"), "{}", kernel.release);
+}
+
+#[test]
+fn a_version_that_is_listed_and_gone_gives_way_to_the_next() {
+    let Some(mut toy) = Toy::new("a version that is listed and gone") else { return };
+    toy.add(Deb::whole("6.1.0-9-amd64", "6.1.27-1")).add(Deb::whole("6.1.0-10-amd64", "6.1.38-1"));
+    toy.publish(&Layout::new());
+    fs::remove_file(toy.www("pool/main/l/linux/linux-image-6.1.0-10-amd64_6.1.38-1_amd64.deb")).unwrap();
+    let kernel = toy.archives().obtain("k", &family("linux-image-6.1.*-amd64"), None).unwrap().kernel;
+    assert!(kernel.release.contains("6.1.0-9"), "{}", kernel.release);
+    assert!(kernel.notes.iter().any(|n| n.contains("LISTED BUT GONE") && n.contains("6.1.38-1")), "{:?}", kernel.notes);
+}
+
+#[test]
+fn a_package_in_the_hand_is_read_to_its_checksum() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = kernrig_kernels::cache::Cache::open(&folder.path().join("cache")).unwrap();
+    for packing in [".gz", ".xz"] {
+        let whole = Deb::whole("6.1.0-9-amd64", "6.1.27-1").packed(packing).build();
+        let path = folder.path().join("k.deb");
+        write(&path, &whole);
+        kernrig_kernels::local::open_debs(None, &[path.clone()], &cache).unwrap();
+        write(&path, &whole[..whole.len() - 4]);
+        let error = kernrig_kernels::local::open_debs(None, &[path], &cache).expect_err(packing).to_string();
+        assert!(error.contains("k.deb"), "{error}");
+    }
+}

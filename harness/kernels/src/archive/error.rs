@@ -171,3 +171,17 @@ pub enum ArchiveError {
     #[error(transparent)]
     Modules(#[from] ModulesError),
 }
+
+impl ArchiveError {
+    /// Whether something is only not to be had here, rather than not to be trusted.
+    pub(crate) fn is_absence(&self) -> bool {
+        match self {
+            Self::NoSuite { .. } => true,
+            Self::Fetch(error) => {
+                matches!(error, FetchError::Missing { .. } | FetchError::Transport { .. } | FetchError::Offline { .. })
+            }
+            Self::Suite(error) => error.is_absence(),
+            _ => false,
+        }
+    }
+}

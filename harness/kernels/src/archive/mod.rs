@@ -232,7 +232,9 @@ impl Archives {
     /// All versions of a family, complete and not, over all suites of the entry.
     ///
     /// # Errors
-    /// If none of the suites can be used; one that cannot is a note as long as another has a complete version.
+    /// If none of the suites can be used. One that is not there or cannot be reached is a note as long as another has
+    /// a complete version; one that was tampered with, has expired or is not signed is an error whatever others have:
+    /// the version that is hidden by it may be the one that was asked for.
     pub fn resolve(&self, spec: &PackageSpec) -> Result<Resolution, ArchiveError> {
         let archive = self.archive(&spec.archive)?;
         let mut suites = Vec::new();
@@ -242,6 +244,9 @@ impl Archives {
                 Ok(suite) => suites.push(suite),
                 Err(error) => failed.push(error),
             }
+        }
+        if let Some(error) = failed.iter().find(|error| !error.is_absence()) {
+            return Err(ArchiveError::Suite(error.clone()));
         }
         let of_suite = |suite: &'_ Arc<suite::Suite>| (suite.name.clone(), suite.seen.clone());
         let seen = suites.iter().map(of_suite).collect();

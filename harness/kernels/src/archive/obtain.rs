@@ -85,14 +85,29 @@ impl Archives {
         })
     }
 
+    /// The newest complete version that is really there: an index may list what the pool no longer has.
     fn obtain_newest(&self, name: &str, spec: &PackageSpec, note: Option<String>) -> Result<Obtained, ArchiveError> {
-        let (pin, notes) = self.newest(name, spec)?;
-        let mut kernel = self.obtain_pinned(name, &pin, None)?;
-        if let Some(note) = note {
-            kernel.notes.insert(0, format!("{note}; used instead: {}", pin.describe()));
+        let (newest, mut notes) = self.newest(name, spec)?;
+        let resolution = self.resolve(spec)?;
+        let mut gone = None;
+        for pin in resolution.complete.iter().map(|set| resolution.pin(set)) {
+            match self.obtain_pinned(name, &pin, None) {
+                Ok(mut kernel) => {
+                    if let Some(note) = note {
+                        kernel.notes.insert(0, format!("{note}; used instead: {}", pin.describe()));
+                    }
+                    kernel.notes.append(&mut notes);
+                    return Ok(Obtained { kernel, pin });
+                }
+                Err(ArchiveError::Fetch(FetchError::Missing { url })) => {
+                    notes.push(format!("LISTED BUT GONE: {}: {url} is not there (404)", pin.describe()));
+                    gone.get_or_insert(url);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        kernel.notes.extend(notes);
-        Ok(Obtained { kernel, pin })
+        let url = gone.unwrap_or_else(|| newest.describe());
+        Err(ArchiveError::Fetch(FetchError::Missing { url }))
     }
 
     /// With a spec, what is gone from its place is looked for elsewhere.

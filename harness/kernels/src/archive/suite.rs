@@ -56,7 +56,7 @@ impl Archives {
         let url = format!("{}/dists/{suite}", self.mirrors.base(archive, suite)?);
         let (file, text) = self.signed_release(archive, suite, &url)?;
         let release = Release::parse(&text);
-        check(&release, archive, suite, &file)?;
+        check(&release, archive, suite, &file, self.fetcher.offline())?;
         let mut stanzas = Vec::new();
         for component in components {
             stanzas.extend(self.index(&release, &url, &format!("{component}/binary-{arch}/Packages"))?);
@@ -160,13 +160,14 @@ impl Archives {
     }
 }
 
-fn check(release: &Release, archive: &ArchiveSpec, suite: &str, url: &str) -> Result<(), ArchiveError> {
+fn check(release: &Release, archive: &ArchiveSpec, suite: &str, url: &str, offline: bool) -> Result<(), ArchiveError> {
     let url = url.to_owned();
     if !release.is_of(suite) {
         let found = format!("{} ({})", release.suite, release.codename);
         return Err(ArchiveError::OtherSuite { url, suite: suite.to_owned(), found });
     }
-    if !archive.check_valid_until {
+    // Offline there is nothing newer to be had, and what is in the cache was valid when it came.
+    if !archive.check_valid_until || offline {
         return Ok(());
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());

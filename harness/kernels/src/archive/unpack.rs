@@ -13,7 +13,7 @@ use crate::modules;
 use crate::{Config, Kernel, KernelVersion};
 
 /// Part of every key: to be raised when entries hold something else than before.
-const FORMAT: &str = "kernrig-kernel-1";
+const FORMAT: &str = "kernrig-kernel-2";
 
 /// The files of one kernel as they come in, in the folder of an entry that is being made.
 pub(crate) struct Work<'a> {

@@ -102,6 +102,12 @@ enum Kind {
 impl Unpacker<'_> {
     fn run(&mut self, data: impl Read) -> Result<(), DebError> {
         let mut archive = tar::Archive::new(data);
+        self.files(&mut archive)?;
+        // The checksum of a compressed stream stands at its end, behind the end of the tar.
+        io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop).map_err(|error| self.format(&error))
+    }
+
+    fn files(&mut self, archive: &mut tar::Archive<impl Read>) -> Result<(), DebError> {
         let entries = archive.entries().map_err(|error| self.format(&error))?;
         for entry in entries {
             let mut entry = entry.map_err(|error| self.format(&error))?;

@@ -4,7 +4,7 @@ use alloc::format;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
-use super::{Group, controller, eventually};
+use super::{Group, controller, eventually, switched_off};
 use crate::files;
 use crate::sys::{self, Errno};
 use crate::test_api::{Stop, note};
@@ -54,9 +54,7 @@ pub(crate) fn mount(name: &'static str) -> Result<Root, Stop> {
         return Err(Stop::Absent(format!("/proc/cgroups knows no controller `{name}`")));
     };
     if !state.enabled {
-        // Debian built memory in and switched it off till 4.9: cgroup_enable=memory on the command line.
-        let hint = format!("`{name}` is disabled in /proc/cgroups; boot with cgroup_enable={name}");
-        return Err(Stop::Absent(hint));
+        return Err(switched_off(name));
     }
     scratch::folder(AT)?;
     // The v2 groups of an earlier test hold the controller till they are freed, which takes an RCU grace period.

@@ -7,7 +7,7 @@ use core::ops::Deref;
 
 use alloc::vec::Vec;
 
-use super::{Group, controller};
+use super::{Group, controller, switched_off};
 use crate::files;
 use crate::sys;
 use crate::test_api::{Check, OrStop as _, Stop};
@@ -49,9 +49,7 @@ fn missing(name: &str, available: &str) -> Stop {
             "`{name}` is attached to v1 hierarchy {}, so v2 cannot have it: run this test before any of v1, or alone",
             state.hierarchy
         )),
-        Some(state) if !state.enabled => {
-            Stop::Absent(format!("`{name}` is disabled in /proc/cgroups; boot with cgroup_enable={name}"))
-        }
+        Some(state) if !state.enabled => switched_off(name),
         _ => Stop::Absent(format!("`{name}` is not in cgroup.controllers (`{available}`)")),
     }
 }
