@@ -253,7 +253,7 @@ fn a_package_in_the_hand_is_read_to_its_checksum() {
         let whole = Deb::whole("6.1.0-9-amd64", "6.1.27-1").packed(packing).build();
         let path = folder.path().join("k.deb");
         write(&path, &whole);
-        kernrig_kernels::local::open_debs(None, &[path.clone()], &cache).unwrap();
+        kernrig_kernels::local::open_debs(None, std::slice::from_ref(&path), &cache).unwrap();
         write(&path, &whole[..whole.len() - 4]);
         let error = kernrig_kernels::local::open_debs(None, &[path], &cache).expect_err(packing).to_string();
         assert!(error.contains("k.deb"), "{error}");
