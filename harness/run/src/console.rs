@@ -137,9 +137,11 @@ impl Console {
         self.place(found);
     }
 
-    /// Whether a report so far, of command `number` if it began, says that the VM is not to be trusted any more.
-    pub(crate) fn has_oops(&self) -> bool {
-        self.reports.iter().any(|p| p.report.severity >= kernrig_klog::Severity::Oops)
+    /// Whether a report since the begin marker of command `number` says that the VM is not to be trusted any more.
+    pub(crate) fn has_oops(&self, number: u32) -> bool {
+        let begun = self.begun.filter(|(n, _)| *n == number);
+        let severe = |p: &Placed, line| p.line >= line && p.report.severity >= kernrig_klog::Severity::Oops;
+        begun.is_some_and(|(_, line)| self.reports.iter().any(|p| severe(p, line)))
     }
 
     /// Takes the reports that belong before the begin marker of command `number`: deferred work of whatever ran

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use kernrig_catalog::Test;
 use kernrig_catalog::protocol::PROTOCOL;
 use kernrig_plan::{Answer, Fate, Taint};
-use kernrig_vm::{Ended, Vm};
+use kernrig_vm::{Ended, Vm, VmError};
 
 use crate::answer::Ktap;
 use crate::channel::{Line, LineCutter, strip_token};
@@ -158,10 +158,16 @@ impl Session {
             Ok(fate) => fate,
             Err(Stop::Silent) => {
                 let waited = self.timing.outer(test).as_secs();
-                let heard =
-                    if self.console.has_oops() { "after the kernel's complaint" } else { "from guest or kernel" };
-                self.provoke();
-                Fate::Silent(format!("no answer {heard}; the test is given {waited} s"))
+                let heard = if self.console.has_oops(self.number) {
+                    "after the kernel's complaint"
+                } else {
+                    "from guest or kernel"
+                };
+                match self.provoke() {
+                    Ok(()) => Fate::Silent(format!("no answer {heard}; the test is given {waited} s")),
+                    // A QEMU that does not answer either is stuck or stopped itself: nothing is known of the kernel.
+                    Err(error) => Fate::Broken(format!("no answer from guest or QEMU: {error}")),
+                }
             }
             Err(Stop::Ended) => {
                 self.console.finish();
@@ -183,7 +189,7 @@ impl Session {
         self.send(&format!("token {number} {token}"))?;
         let mut oopsed: Option<Instant> = None;
         loop {
-            if self.console.has_oops() {
+            if self.console.has_oops(number) {
                 oopsed.get_or_insert_with(|| Instant::now() + self.timing.after_oops());
             }
             let line = match self.raw_line(oopsed.map_or(until, |o| o.min(until))) {
@@ -241,12 +247,14 @@ impl Session {
     }
 
     /// An NMI makes a stock kernel with `unknown_nmi_panic` print where it is, even with interrupts off.
-    fn provoke(&mut self) {
+    fn provoke(&mut self) -> Result<(), VmError> {
         self.console.provoke();
-        if self.vm.inject_nmi().is_ok() {
+        let asked = self.vm.inject_nmi();
+        if asked.is_ok() {
             self.drain(self.timing.last_words());
         }
         self.console.finish();
+        asked
     }
 
     /// How the VM ended; `None` if it has not.

@@ -259,6 +259,7 @@ impl Driver<'_> {
         let number = session.number_of_next_command();
         let ran = session.run(test, self.suite.probe);
         let earlier = session.console.take_before(number);
+        let sound = earlier.iter().all(|r| r.severity < Severity::Oops);
         end.extend(earlier.into_iter().map(|report| (before.to_owned(), report)));
         let provoked = session.console.take_provoked();
         let mut reports = session.console.take_reports();
@@ -269,7 +270,7 @@ impl Driver<'_> {
         };
         let answered = matches!(&ran.fate, kernrig_plan::Fate::Answered { answer, .. }
             if !matches!(answer, kernrig_plan::Answer::Timeout(_)));
-        let fit = answered && session.rested && reports.iter().all(|r| r.severity < Severity::Oops);
+        let fit = sound && answered && session.rested && reports.iter().all(|r| r.severity < Severity::Oops);
         reports.extend(provoked);
         let mut outcome = self.outcome(test.name, verdict);
         outcome.seconds = started.elapsed().as_secs_f64();
