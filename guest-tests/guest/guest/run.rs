@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use kernrig_catalog::Mutant;
 use kernrig_catalog::protocol::{DONE, MAX_DIAGNOSTICS};
 
 use crate::channel::marker;
@@ -13,25 +14,29 @@ use crate::sys::{self, End, Fd, PollFd};
 use crate::test_api::{self, Check, Ctx, Entry, Stop};
 use crate::{modules, ready, selftest, settle, tests};
 
-// A test of the catalog without a function here would be refused at run time: refuse it at build time.
+// Guest and catalog have the same tests in the same order, group by group: checked when the guest is built.
 const _: () = {
-    let mut i = 0;
-    while i < kernrig_catalog::TESTS.len() {
-        let name = kernrig_catalog::TESTS[i].name;
-        assert!(has(tests::TESTS, name) || has(selftest::TESTS, name), "a test of the catalog has no function");
-        i += 1;
+    let groups = kernrig_catalog::GROUPS;
+    assert!(groups.len() == tests::GROUPS.len() + 1, "each group has a line in tests/mod.rs, but for the self-tests");
+    let mut group = 0;
+    while group < groups.len() {
+        let here = if group < tests::GROUPS.len() { tests::GROUPS[group] } else { selftest::TESTS };
+        let mut i = 0;
+        while i < groups[group].len() {
+            let name = groups[group][i].name;
+            if i >= here.len() || !same(here[i].0.as_bytes(), name.as_bytes()) {
+                panic!("{}", name);
+            }
+            i += 1;
+        }
+        assert!(i == here.len(), "the guest has tests that are not in the catalog");
+        group += 1;
     }
 };
 
-const fn has(table: &[Entry], name: &str) -> bool {
-    let mut i = 0;
-    while i < table.len() {
-        if same(table[i].0.as_bytes(), name.as_bytes()) {
-            return true;
-        }
-        i += 1;
-    }
-    false
+/// A test's function.
+fn find(name: &str) -> Option<&'static Entry> {
+    tests::GROUPS.iter().copied().flatten().chain(selftest::TESTS).find(|(known, _)| *known == name)
 }
 
 const fn same(a: &[u8], b: &[u8]) -> bool {
@@ -63,17 +68,22 @@ enum Outcome {
 pub(crate) fn run(session: &mut Session, command: &Command) -> Result<(), String> {
     let number = command.number;
     let name = command.name.as_str();
-    let find = |table: &'static [Entry]| table.iter().find(|(n, _)| *n == name);
-    let entry = find(tests::TESTS).or_else(|| find(selftest::TESTS));
-    let (Some(entry), Some(test)) = (entry, kernrig_catalog::by_name(name)) else {
+    let (Some(entry), Some(test)) = (find(name), kernrig_catalog::by_name(name)) else {
         return Err(format!("no such test: {name}"));
     };
     let deadline = command.number_of("deadline").unwrap_or(u64::from(test.deadline_s)).max(1) * 1000;
-    let ctx = Ctx { probe: command.param("probe") == Some("1"), params: command.params.clone() };
+    let mutant = match command.number_of("mutant") {
+        None => None,
+        Some(index) => {
+            let known = usize::try_from(index).ok().and_then(|index| test.mutants.get(index));
+            Some(known.ok_or_else(|| format!("{name} has no mutant {index}"))?)
+        }
+    };
+    let ctx = Ctx::new(test, command.params.clone());
     ready::clear_warn_once();
     marker(&session.nonce, &format!("begin {number} {name}"));
     let loaded = modules::load(test.needs.modules);
-    let child = fork_test(session, entry, &ctx, deadline).map_err(|errno| format!("cannot fork: {errno}"))?;
+    let child = fork_test(session, entry, &ctx, deadline, mutant).map_err(|errno| format!("cannot fork: {errno}"))?;
     session.ack(number);
     let Some(token) = await_token(session, number) else {
         settle::kill_all();
@@ -98,7 +108,13 @@ pub(crate) fn run(session: &mut Session, command: &Command) -> Result<(), String
 }
 
 /// Forks before the token is sent: nothing in the test's memory can forge a line that is believed.
-fn fork_test(session: &Session, entry: &Entry, ctx: &Ctx, deadline: u64) -> Result<Child, sys::Errno> {
+fn fork_test(
+    session: &Session,
+    entry: &Entry,
+    ctx: &Ctx,
+    deadline: u64,
+    mutant: Option<&'static Mutant>,
+) -> Result<Child, sys::Errno> {
     let (report, to_parent) = sys::pipe()?;
     let (wait, go) = sys::pipe()?;
     let pid = sys::fork(0)?;
@@ -114,6 +130,9 @@ fn fork_test(session: &Session, entry: &Entry, ctx: &Ctx, deadline: u64) -> Resu
     }
     drop(wait);
     test_api::report_to(&to_parent, sys::now_ms() + deadline);
+    if let Some(mutant) = mutant {
+        sys::mutate(mutant);
+    }
     let check = entry.1(ctx);
     test_api::send_check(to_parent.raw(), &check);
     sys::exit(0)

@@ -14,13 +14,13 @@ use crate::sys::{self, Errno, open};
 use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop, time_left};
 
 /// Every selftest of the catalog.
-pub(crate) static TESTS: &[Entry] = &[
+pub(crate) const TESTS: &[Entry] = &[
     ("selftest::oops", oops),
-    ("selftest::panic", panic),
     ("selftest::warn", warn),
+    ("selftest::garbage", garbage),
+    ("selftest::panic", panic),
     ("selftest::hang", hang),
     ("selftest::lost", lost),
-    ("selftest::garbage", garbage),
 ];
 
 /// Loads a module that was broken on purpose. The outer error is that there is none, or no way to load it.
@@ -132,7 +132,7 @@ const FORGED: &[&str] = &[
 
 /// Writes junk and forgeries to both ports and the kernel's log, as often as the host says, and passes.
 fn garbage(ctx: &Ctx) -> Check {
-    for _ in 0..ctx.param("iterations").unwrap_or(1) {
+    for _ in 0..ctx.param("iterations") {
         write_garbage()?;
     }
     ctx.note("junk and forged lines were written to both ports");

@@ -5,6 +5,8 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
+use kernrig_catalog::{Test, Version};
+
 use crate::sys::{self, Errno, Fd};
 
 /// Why a test did not pass.
@@ -29,14 +31,33 @@ pub(crate) type Entry = (&'static str, fn(&Ctx) -> Check);
 pub(crate) struct Ctx {
     /// The host knows no config of this kernel, so absence is no failure.
     pub(crate) probe: bool,
+    test: &'static Test,
     /// `key=value` words of the `run` command.
-    pub(crate) params: Vec<(String, String)>,
+    params: Vec<(String, String)>,
 }
 
 impl Ctx {
-    /// A number from the host, such as `iterations`.
-    pub(crate) fn param(&self, key: &str) -> Option<u64> {
-        self.params.iter().find(|(k, _)| k == key).and_then(|(_, value)| value.parse().ok())
+    pub(crate) fn new(test: &'static Test, params: Vec<(String, String)>) -> Ctx {
+        let probe = params.iter().any(|(key, value)| key == "probe" && value == "1");
+        Ctx { probe, test, params }
+    }
+
+    /// A number of the test, such as `iterations`: the host's, or the catalog's default.
+    pub(crate) fn param(&self, key: &str) -> u64 {
+        let Some(known) = self.test.params.iter().find(|param| param.name == key) else {
+            panic!("{}: the catalog knows no parameter {key}", self.test.name)
+        };
+        let told = self.params.iter().find(|(k, _)| k == key).and_then(|(_, value)| value.parse().ok());
+        told.map_or(known.default, |value: u64| value.clamp(known.min, known.max))
+    }
+
+    /// Whether the catalog expects that oddity of the running kernel's version.
+    pub(crate) fn expects(&self, oddity: &str) -> bool {
+        let Some(known) = self.test.oddities.iter().find(|known| known.name == oddity) else {
+            panic!("{}: the catalog knows no oddity {oddity}", self.test.name)
+        };
+        let release = sys::uname().map(|names| names.release).unwrap_or_default();
+        Version::of_release(&release).is_some_and(|version| known.holds_on(version))
     }
 
     /// A diagnostic line, shown with the result; from children of the test too.

@@ -21,23 +21,6 @@ pub(crate) mod open {
     pub(crate) const CLOEXEC: i32 = 0o200_0000;
     pub(crate) const PATH: i32 = 0o1000_0000;
 }
-
-/// Flags of `mount`.
-pub(crate) mod ms {
-    pub(crate) const RDONLY: usize = 1;
-    pub(crate) const NOSUID: usize = 2;
-    pub(crate) const NODEV: usize = 4;
-    pub(crate) const NOEXEC: usize = 8;
-    pub(crate) const REMOUNT: usize = 32;
-    pub(crate) const BIND: usize = 4096;
-    pub(crate) const MOVE: usize = 8192;
-    pub(crate) const REC: usize = 16384;
-    pub(crate) const UNBINDABLE: usize = 1 << 17;
-    pub(crate) const PRIVATE: usize = 1 << 18;
-    pub(crate) const SLAVE: usize = 1 << 19;
-    pub(crate) const SHARED: usize = 1 << 20;
-}
-
 /// `umount2` at once, busy or not: the mount goes when its last user does.
 pub(crate) const MNT_DETACH: usize = 2;
 

@@ -5,7 +5,7 @@
 mod errno;
 mod fs;
 mod ipc;
-pub(crate) mod nr;
+mod mutation;
 mod process;
 mod socket;
 mod time;
@@ -17,6 +17,9 @@ use alloc::ffi::CString;
 pub(crate) use errno::Errno;
 pub(crate) use fs::*;
 pub(crate) use ipc::*;
+pub(crate) use kernrig_catalog::flags::{clone, ms};
+pub(crate) use kernrig_catalog::nr;
+pub(crate) use mutation::mutate;
 pub(crate) use process::*;
 pub(crate) use socket::*;
 pub(crate) use time::*;
@@ -43,9 +46,8 @@ pub(crate) unsafe fn call<const N: usize>(nr: usize, args: [usize; N]) -> Result
     const { assert!(N <= 6) };
     let mut all = [0; 6];
     all[..N].copy_from_slice(&args);
-    let [a, b, c, d, e, f] = all;
     // SAFETY: the caller answers for it.
-    let result = unsafe { syscall6(nr, a, b, c, d, e, f) };
+    let result = unsafe { mutation::syscall(nr, all) };
     if (-4095..0).contains(&result) {
         return Err(Errno(-(result as i32)));
     }

@@ -3,20 +3,7 @@
 use alloc::string::String;
 use core::ptr::null_mut;
 
-use super::{Errno, Fd, arg, c_string, call, nr, plain};
-
-/// Flags of `clone` and `unshare`.
-pub(crate) mod clone {
-    pub(crate) const VM: usize = 0x100;
-    pub(crate) const NEWTIME: usize = 0x80;
-    pub(crate) const NEWNS: usize = 0x2_0000;
-    pub(crate) const NEWCGROUP: usize = 0x200_0000;
-    pub(crate) const NEWUTS: usize = 0x400_0000;
-    pub(crate) const NEWIPC: usize = 0x800_0000;
-    pub(crate) const NEWUSER: usize = 0x1000_0000;
-    pub(crate) const NEWPID: usize = 0x2000_0000;
-    pub(crate) const NEWNET: usize = 0x4000_0000;
-}
+use super::{Errno, Fd, arg, c_string, call, clone, nr, plain};
 
 /// Signals.
 pub(crate) mod sig {

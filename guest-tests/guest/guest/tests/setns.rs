@@ -4,11 +4,20 @@ use alloc::format;
 
 use crate::files;
 use crate::sys::{self, Errno, Fd, clone, open};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop, in_child};
 use crate::tests::interface;
 use crate::tests::ns::uts::{hostname, set_hostname};
 use crate::tests::peer::{Link, Peer};
 use crate::tests::scratch::{self, folder, marked_tmpfs};
+
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[
+    ("setns::uts_shows_its_hostname", uts_shows_its_hostname),
+    ("setns::net_shows_its_interfaces", net_shows_its_interfaces),
+    ("setns::mount_shows_its_mounts", mount_shows_its_mounts),
+    ("setns::pid_places_children_inside", pid_places_children_inside),
+    ("setns::wrong_type_is_refused", wrong_type_is_refused),
+];
 
 /// A namespace of a process: `self` or a number.
 fn namespace(process: &str, kind: &str) -> Result<Fd, Stop> {

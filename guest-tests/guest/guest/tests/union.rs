@@ -8,8 +8,18 @@ use alloc::vec::Vec;
 
 use crate::files;
 use crate::sys::{self, Errno, open};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop};
 use crate::tests::scratch::{self, folder};
+
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[
+    ("overlay::copy_up_leaves_lower_alone", overlay_copy_up),
+    ("overlay::whiteout_hides_lower", overlay_whiteout),
+    ("overlayfs_ubuntu::copy_up_leaves_lower_alone", overlayfs_copy_up),
+    ("overlayfs_ubuntu::whiteout_hides_lower", overlayfs_whiteout),
+    ("aufs::copy_up_leaves_lower_alone", aufs_copy_up),
+    ("aufs::whiteout_hides_lower", aufs_whiteout),
+];
 
 /// A kind of union file system.
 struct Kind {

@@ -2,9 +2,9 @@
 
 mod load;
 pub(crate) mod v1;
-mod v1_tests;
+pub(crate) mod v1_tests;
 pub(crate) mod v2;
-mod v2_tests;
+pub(crate) mod v2_tests;
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -12,11 +12,6 @@ use alloc::string::{String, ToString as _};
 use crate::files;
 use crate::sys::{self, Errno};
 use crate::test_api::{Check, OrStop as _, Stop, time_left};
-
-pub(crate) use v1_tests::{freezer_stops_and_thaws, memory_limit_ooms_only_the_offender};
-pub(crate) use v2_tests::{
-    freeze_stops_and_thaws, kill_kills_all, memory_max_ooms_only_the_offender, pids_max_refuses_fork,
-};
 
 /// A cgroup; when dropped its processes are killed and it is removed.
 pub(crate) struct Group {

@@ -2,8 +2,14 @@
 
 use super::load::{only_the_offender_is_killed, stops_and_goes_on};
 use super::{Group, eventually, v1};
-use crate::test_api::{Check, Ctx};
+use crate::test_api::{Check, Ctx, Entry};
 use crate::tests::scratch;
+
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[
+    ("cgroup1::memory_limit_ooms_only_the_offender", memory_limit_ooms_only_the_offender),
+    ("cgroup1::freezer_stops_and_thaws", freezer_stops_and_thaws),
+];
 
 /// A child above `memory.limit_in_bytes` is OOM-killed, a sibling with the same limit lives and never hit it.
 pub(crate) fn memory_limit_ooms_only_the_offender(_: &Ctx) -> Check {

@@ -3,8 +3,16 @@
 use super::load::{forker, only_the_offender_is_killed, resident, stops_and_goes_on};
 use super::{Group, eventually, v2};
 use crate::sys::{End, sig};
-use crate::test_api::{Check, Ctx};
+use crate::test_api::{Check, Ctx, Entry};
 use crate::tests::scratch;
+
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[
+    ("cgroup2::memory_max_ooms_only_the_offender", memory_max_ooms_only_the_offender),
+    ("cgroup2::pids_max_refuses_fork", pids_max_refuses_fork),
+    ("cgroup2::freeze_stops_and_thaws", freeze_stops_and_thaws),
+    ("cgroup2::kill_kills_all", kill_kills_all),
+];
 
 /// A child above `memory.max` is OOM-killed and counted as that, a sibling with the same limit lives.
 pub(crate) fn memory_max_ooms_only_the_offender(_: &Ctx) -> Check {

@@ -6,9 +6,18 @@ use alloc::format;
 
 use crate::files;
 use crate::sys::{self, Errno, clone, ms, open};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop};
 use crate::tests::peer::Peer;
 use crate::tests::scratch::{self, folder, marked_tmpfs, tmpfs};
+
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[
+    ("ns::mount::mount_is_private", mount_is_private),
+    ("ns::mount::shared_propagates_both_ways", shared_propagates_both_ways),
+    ("ns::mount::slave_receives_and_never_sends", slave_receives_and_never_sends),
+    ("ns::mount::unbindable_refuses_bind", unbindable_refuses_bind),
+    ("ns::mount::detached_mount_serves_open_files", detached_mount_serves_open_files),
+];
 
 /// The mount under which both sides mount; its propagation is what a test is about.
 const BASE: &str = "/tmp/base";

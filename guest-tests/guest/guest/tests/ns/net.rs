@@ -3,9 +3,17 @@
 use alloc::vec::Vec;
 
 use crate::sys::{self, Errno, Fd, clone, inet_address, net};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child, time_left};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop, in_child, time_left};
 use crate::tests::interface;
 use crate::tests::peer::Peer;
+
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[
+    ("ns::net::loopback_is_own_and_down", loopback_is_own_and_down),
+    ("ns::net::port_is_private", port_is_private),
+    ("ns::net::abstract_socket_is_private", abstract_socket_is_private),
+    ("ns::net::veth_connects_namespaces", veth_connects_namespaces),
+];
 
 const LOCAL: [u8; 4] = [127, 0, 0, 1];
 const PORT: u16 = 7711;

@@ -1,0 +1,61 @@
+//! The table of tests, a file a group, in the order in which they run.
+//!
+//! A version is the first release whose mainline has the feature, from the man page or the commit named beside it.
+
+mod cgroup1;
+mod cgroup2;
+mod checkpoint;
+mod churn;
+mod container;
+mod mount;
+mod net;
+mod ns;
+mod security;
+mod selftests;
+mod setns;
+mod union;
+
+use crate::test::Test;
+
+/// Every test by group, in the order in which they run.
+pub const GROUPS: &[&[Test]] = &[
+    ns::TESTS,
+    mount::TESTS,
+    setns::TESTS,
+    net::TESTS,
+    cgroup2::TESTS,
+    cgroup1::TESTS,
+    union::TESTS,
+    checkpoint::TESTS,
+    security::TESTS,
+    container::TESTS,
+    churn::TESTS,
+    selftests::TESTS,
+];
+
+const COUNT: usize = {
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+};
+
+static ALL: [Test; COUNT] = {
+    let mut all = [crate::test::test("", ""); COUNT];
+    let (mut at, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        let mut i = 0;
+        while i < GROUPS[group].len() {
+            all[at] = GROUPS[group][i];
+            at += 1;
+            i += 1;
+        }
+        group += 1;
+    }
+    all
+};
+
+/// Every test, in the order in which they run.
+pub static TESTS: &[Test] = &ALL;

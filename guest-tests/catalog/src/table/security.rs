@@ -1,0 +1,5 @@
+//! Seccomp, capabilities, masks, keyrings.
+
+use crate::test::Test;
+
+pub(super) const TESTS: &[Test] = &[];
