@@ -68,6 +68,9 @@ mod tests {
         selftest: false,
         uses_netns: false,
         own_boot: false,
+        params: &[],
+        oddities: &[],
+        mutants: &[],
     };
 
     fn kernel(release: &str, config: Option<&str>, modules: &[&str]) -> Kernel {

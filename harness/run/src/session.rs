@@ -151,8 +151,13 @@ impl Session {
 
     /// Runs a test to its fate.
     pub(crate) fn run(&mut self, test: &Test, probe: bool) -> Ran {
+        self.run_with(test, &format!("probe={}", u8::from(probe)))
+    }
+
+    /// Runs a test with further words of the `run` command to its fate.
+    pub(crate) fn run_with(&mut self, test: &Test, words: &str) -> Ran {
         let mut ktap = Ktap::default();
-        let result = self.converse(test, probe, &mut ktap);
+        let result = self.converse(test, words, &mut ktap);
         let cancelled = result == Err(Stop::Cancelled);
         let fate = match result {
             Ok(fate) => fate,
@@ -180,10 +185,10 @@ impl Session {
         Ran { fate, diagnostics: ktap.diagnostics, cancelled }
     }
 
-    fn converse(&mut self, test: &Test, probe: bool, ktap: &mut Ktap) -> Result<Fate, Stop> {
+    fn converse(&mut self, test: &Test, words: &str, ktap: &mut Ktap) -> Result<Fate, Stop> {
         let until = Instant::now() + self.timing.outer(test);
         let inner = self.timing.inner(test.deadline_s);
-        let options = format!("{} deadline={inner} probe={}", test.name, u8::from(probe));
+        let options = format!("{} deadline={inner} {words}", test.name);
         let number = self.command("run", &options)?;
         let token = token().map_err(|e| Stop::Broken(format!("no random numbers: {e}")))?;
         self.send(&format!("token {number} {token}"))?;

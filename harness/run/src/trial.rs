@@ -59,6 +59,14 @@ impl Trial {
         }
     }
 
+    /// Runs a test, with one of its mutants between it and the kernel if `mutant` is a number; gives how it ended.
+    pub fn fate(&mut self, test: &Test, mutant: Option<usize>) -> Fate {
+        let mutant = mutant.map_or_else(String::new, |index| format!("mutant={index}"));
+        let ran = self.session.run_with(test, &mutant);
+        self.session.console.take_reports();
+        ran.fate
+    }
+
     /// Has the guest write pairs of markers as fast as it can; gives how many whole pairs came out of the console.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod archive_of_its_time;
 mod bad_input;
 mod interruption;
 mod markers;
+mod mutants;
 mod old_kernels;
 mod rig;
 mod selftests;
