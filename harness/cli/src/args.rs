@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Print the tests, one a line
     List(ListArgs),
+    /// Find out, without booting, what container engines would miss in a kernel
+    Check(CheckArgs),
     /// The kernels of the matrix: which there are, fetch them, pin them
     Kernels(KernelsArgs),
     /// Find out whether this machine can do it, and what to install if not
@@ -181,6 +183,55 @@ pub(crate) struct ListArgs {
     /// With what each proves and needs
     #[arg(long)]
     pub(crate) long: bool,
+}
+
+/// Exit codes of `kernrig check`.
+const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0  all that is required is there
+  1  something required is missing, or built in and off
+  2  no verdict for a kernel: it is not to be had, or its build options are not known; bad arguments";
+
+/// Arguments of `kernrig check`.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXIT_CODES)]
+pub(crate) struct CheckArgs {
+    /// Kernels, as `kernrig run -k` takes them
+    #[arg(value_name = "KERNEL", required_unless_present = "group")]
+    pub(crate) kernels: Vec<String>,
+
+    /// The kernels of a group of kernels.toml
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+
+    /// Find out whether kernrig itself can boot them, and print the build options that are missing
+    #[arg(long, conflicts_with = "engine")]
+    pub(crate) boot: bool,
+
+    /// What this engine asks for; may be given several times [default: docker, lxc]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) engine: Vec<String>,
+
+    /// Judge with the kernel command line of this variant of kernels.toml; `stock` for that of the kernel alone
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) variant: String,
+
+    /// More words for the kernel command line
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub(crate) append: Option<String>,
+
+    /// How to print it
+    #[arg(long, value_name = "HOW", default_value = "table")]
+    pub(crate) format: Format,
+}
+
+/// How to print something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For reading.
+    Table,
+    /// One JSON document.
+    Json,
 }
 
 /// Arguments of `kernrig kernels`.

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(run) => commands::run::run(&cli.global, run),
         Command::List(list) => commands::list::list(list),
+        Command::Check(check) => commands::check::check(&cli.global, check),
         Command::Kernels(kernels) => commands::kernels::kernels(&cli.global, &kernels.command),
         Command::Doctor => commands::doctor::doctor(&cli.global),
         Command::Init(init) => commands::init::init(init),

@@ -3,7 +3,6 @@
 use kernrig_kernels::manifest::VariantEntry;
 use kernrig_plan::Variant;
 
-use crate::args::RunArgs;
 use crate::machine::{VM_CPUS, VM_MEMORY_MIB};
 
 /// A variant, before the words of a kernel's own entry.
@@ -14,14 +13,22 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    pub(crate) fn new(entry: &VariantEntry, args: &RunArgs) -> Self {
+    pub(crate) fn new(entry: &VariantEntry, append: Option<&str>) -> Self {
         let variant = Variant {
             name: entry.name.clone(),
             cmdline: entry.cmdline.clone(),
-            cpus: args.smp.or(entry.smp).unwrap_or(VM_CPUS),
-            memory_mib: args.memory.or(entry.memory_mib).unwrap_or(VM_MEMORY_MIB),
+            cpus: entry.smp.unwrap_or(VM_CPUS),
+            memory_mib: entry.memory_mib.unwrap_or(VM_MEMORY_MIB),
         };
-        Self { variant, append: args.append.clone().unwrap_or_default() }
+        Self { variant, append: append.unwrap_or_default().to_owned() }
+    }
+
+    /// Another size than the variant's, where one is given.
+    #[must_use]
+    pub(crate) fn sized(mut self, cpus: Option<u32>, memory_mib: Option<u32>) -> Self {
+        self.variant.cpus = cpus.unwrap_or(self.variant.cpus);
+        self.variant.memory_mib = memory_mib.unwrap_or(self.variant.memory_mib);
+        self
     }
 
     /// Virtual CPUs and MiB of RAM.

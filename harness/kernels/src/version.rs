@@ -40,6 +40,12 @@ impl KernelVersion {
     pub fn at_least(&self, major: u32, minor: u32, patch: u32) -> bool {
         self.numbers[..3] >= [major, minor, patch][..]
     }
+
+    /// Whether this version is at least another; a release candidate of it counts as having it.
+    #[must_use]
+    pub fn reaches(&self, other: &Self) -> bool {
+        self.numbers >= other.numbers
+    }
 }
 
 impl PartialEq for KernelVersion {
@@ -83,6 +89,8 @@ mod tests {
         assert_eq!(v("6.1.0-56-cloud-amd64"), v("6.1"));
         assert!(v("3.8.0-19-generic").at_least(3, 8, 0));
         assert!(!v("3.5.0-27").at_least(3, 8, 0));
+        assert!(v("6.12-rc1").reaches(&v("6.12")) && !v("6.11.9").reaches(&v("6.12")));
+        assert!(v("2.6.32.69").reaches(&v("2.6.32")) && !v("2.6.32").reaches(&v("2.6.32.69")));
         assert_eq!(KernelVersion::parse("amd64"), None);
     }
 }

@@ -72,7 +72,8 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
 fn order(global: &Global, args: &RunArgs) -> Result<Order, Failure> {
     let selection = Selection::new(&args.tests).map_err(|e| Failure::new(e.to_string()))?;
     let matrix = Matrix::load(global, args.locked)?;
-    let variants = matrix.variants(&args.variant)?.iter().map(|entry| Shape::new(entry, args)).collect();
+    let shape = |entry| Shape::new(entry, args.append.as_deref()).sized(args.smp, args.memory);
+    let variants = matrix.variants(&args.variant)?.iter().map(shape).collect();
     let candidates = matrix.choose(&args.kernels)?;
     Ok(Order { candidates, variants, selection, screen: matrix.screen })
 }

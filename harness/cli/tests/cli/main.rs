@@ -1,6 +1,7 @@
 //! The `kernrig` command without a VM: arguments, messages, exit codes.
 
 mod arguments;
+mod check;
 mod config;
 mod decode;
 mod setup;
