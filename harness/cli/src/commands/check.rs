@@ -130,7 +130,7 @@ impl Judged {
         let fragment = report.fragment();
         if !fragment.is_empty() {
             lines.push("  to build what is missing, add to its .config:".to_owned());
-            lines.extend(fragment.iter().map(|line| format!("{line}")));
+            lines.extend(fragment.iter().map(|line| (*line).to_owned()));
         }
         lines.push(if report.is_ready() {
             format!("  {GREEN}ready{PLAIN} for {who}")
