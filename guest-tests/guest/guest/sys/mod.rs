@@ -2,18 +2,21 @@
 //!
 //! A path is a `&str` (made NUL-terminated here), a descriptor is an [`Fd`], an error is an [`Errno`].
 
+mod clone3;
 mod errno;
 mod fs;
 mod ipc;
 mod mutation;
 mod process;
 mod socket;
+mod thread;
 mod time;
 
 use core::arch::asm;
 
 use alloc::ffi::CString;
 
+pub(crate) use clone3::*;
 pub(crate) use errno::Errno;
 pub(crate) use fs::*;
 pub(crate) use ipc::*;
@@ -22,6 +25,7 @@ pub(crate) use kernrig_catalog::nr;
 pub(crate) use mutation::mutate;
 pub(crate) use process::*;
 pub(crate) use socket::*;
+pub(crate) use thread::*;
 pub(crate) use time::*;
 
 /// A system call as the kernel sees it.
