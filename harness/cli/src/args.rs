@@ -1,9 +1,11 @@
 //! The arguments of `kernrig`: what can be said on the command line, and where each default comes from.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kernrig_kernels::manifest::{CPUS, MEMORY_MIB};
 
 /// Exit codes, the same for every command.
 const EXIT_CODES: &str = "\
@@ -117,11 +119,11 @@ pub(crate) struct RunArgs {
     pub(crate) append: Option<String>,
 
     /// Virtual CPUs of each VM [default: the variant's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(range(&CPUS)))]
     pub(crate) smp: Option<u32>,
 
     /// RAM of each VM in MiB [default: the variant's]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..=1_048_576))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(range(&MEMORY_MIB)))]
     pub(crate) memory: Option<u32>,
 
     /// Where results.jsonl and the consoles go
@@ -287,6 +289,10 @@ pub(crate) struct DecodeArgs {
     /// A kernel log, - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+fn range(of: &RangeInclusive<u32>) -> RangeInclusive<i64> {
+    i64::from(*of.start())..=i64::from(*of.end())
 }
 
 fn mirror(text: &str) -> Result<(String, String), String> {

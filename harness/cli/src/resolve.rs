@@ -79,7 +79,7 @@ impl Resolver {
         events.send(Event::KernelReady(info)).ok();
         let kernel = Arc::new(kernel);
         for variant in &self.variants {
-            let variant = variant.with(&candidate.cmdline);
+            let variant = variant.with(&candidate.cmdline, &kernel.version);
             suites.send(Suite::plan(Arc::clone(&kernel), variant, &self.selection)).ok();
         }
     }

@@ -3,6 +3,8 @@
 use kernrig_catalog::{Kconfig, Test, Version};
 use kernrig_kernels::{Config, ConfigValue, Kernel};
 
+use crate::Variant;
+
 /// The first need of the test that the kernel does not meet, in words; `None` if it meets all.
 pub(crate) fn unmet(test: &Test, kernel: &Kernel, cmdline: &str) -> Option<String> {
     let needs = &test.needs;
@@ -24,6 +26,21 @@ pub(crate) fn unmet(test: &Test, kernel: &Kernel, cmdline: &str) -> Option<Strin
     }
     let word = needs.cmdline?;
     (!cmdline.split_whitespace().any(|w| w == word)).then(|| format!("needs {word} on the kernel command line"))
+}
+
+/// The first need of the variant that the kernel does not meet, in words. Without a config only its version is known.
+pub(crate) fn variant_unmet(variant: &Variant, kernel: &Kernel) -> Option<String> {
+    let (needs, name) = (&variant.needs, &variant.name);
+    if let Some(since) = needs.since.as_ref().filter(|since| !kernel.version.reaches(since)) {
+        return Some(format!("variant {name} needs Linux {since}, this is {}", kernel.version));
+    }
+    if let Some(until) = needs.until.as_ref().filter(|until| kernel.version.reaches(until)) {
+        return Some(format!("variant {name} is for kernels before Linux {until}, this is {}", kernel.version));
+    }
+    let config = kernel.config.as_ref()?;
+    let missing = needs.kconfig.iter().find(|names| !names.iter().any(|name| config.enabled(name)))?;
+    let names: Vec<_> = missing.iter().map(|name| format!("CONFIG_{name}")).collect();
+    Some(format!("variant {name} needs {}, which this kernel was built without", names.join(" or ")))
 }
 
 fn built_with(config: &Config, need: &Kconfig, kernel: &Kernel) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kernrig_catalog::{TESTS, Test};
 use kernrig_events::CellId;
 use kernrig_kernels::Kernel;
+use kernrig_kernels::manifest::VariantNeeds;
 
 use crate::{Selection, needs};
 
@@ -15,7 +16,7 @@ pub const BOOT: &str = "vm::boot";
 pub const END: &str = "vm::end";
 
 /// A named kernel command line and machine shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Variant {
     /// Name; `default` where none was asked for.
     pub name: String,
@@ -25,6 +26,10 @@ pub struct Variant {
     pub cpus: u32,
     /// RAM of the guest in MiB.
     pub memory_mib: u32,
+    /// What a kernel must have for the variant to mean something.
+    pub needs: VariantNeeds,
+    /// Tests that mean nothing under it, and why.
+    pub leave_out: Option<(Selection, String)>,
 }
 
 /// Whether a cell runs.
@@ -62,8 +67,11 @@ impl Suite {
     /// Lays the needs of the selected tests over a kernel and a variant.
     #[must_use]
     pub fn plan(kernel: Arc<Kernel>, variant: Variant, selection: &Selection) -> Self {
+        let senseless = needs::variant_unmet(&variant, &kernel);
         let cell = |test: &'static Test| {
-            let decision = needs::unmet(test, &kernel, &variant.cmdline).map_or(Decision::Run, Decision::Skip);
+            let reason = senseless.clone().or_else(|| variant.leaves_out(test));
+            let reason = reason.or_else(|| needs::unmet(test, &kernel, &variant.cmdline));
+            let decision = reason.map_or(Decision::Run, Decision::Skip);
             Cell { test, decision }
         };
         let cells = TESTS.iter().filter(|t| selection.has(t)).map(cell).collect();
@@ -75,5 +83,86 @@ impl Suite {
     #[must_use]
     pub fn id(&self, test: &str) -> CellId {
         CellId { kernel: self.kernel.name.clone(), variant: self.variant.name.clone(), test: test.to_owned() }
+    }
+}
+
+impl Variant {
+    fn leaves_out(&self, test: &Test) -> Option<String> {
+        let (_, why) = self.leave_out.as_ref().filter(|(tests, _)| tests.has(test))?;
+        Some(format!("not under variant {}: {why}", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernrig_kernels::{Config, KernelVersion};
+
+    use super::*;
+
+    fn kernel(release: &str, config: Option<&str>) -> Arc<Kernel> {
+        Arc::new(Kernel {
+            name: "k".to_owned(),
+            release: release.to_owned(),
+            version: KernelVersion::parse(release).unwrap(),
+            image: "bzImage".into(),
+            config: config.map(Config::parse),
+            system_map: None,
+            modules: Vec::new(),
+            packages: Vec::new(),
+            notes: Vec::new(),
+            lease: kernrig_kernels::cache::Lease::none(),
+        })
+    }
+
+    fn plan(variant: &Variant, kernel: Arc<Kernel>, test: &str) -> Vec<Decision> {
+        let selection = Selection::new(&[test.to_owned()]).unwrap();
+        Suite::plan(kernel, variant.clone(), &selection).cells.into_iter().map(|cell| cell.decision).collect()
+    }
+
+    #[test]
+    fn a_variant_is_skipped_where_it_means_nothing() {
+        let parse = |text| KernelVersion::parse(text).unwrap();
+        let variant = Variant {
+            name: "v".to_owned(),
+            needs: VariantNeeds {
+                since: Some(parse("4.5")),
+                until: Some(parse("7.0")),
+                kconfig: vec![vec!["MEMCG".to_owned(), "CGROUP_MEM_RES_CTLR".to_owned()], vec!["SMP".to_owned()]],
+            },
+            ..Variant::default()
+        };
+        let on = "CONFIG_CGROUP_MEM_RES_CTLR=y\nCONFIG_SMP=y\nCONFIG_UTS_NS=y";
+        for (release, config, words) in [
+            ("4.4.9", Some(on), "variant v needs Linux 4.5, this is 4.4.9"),
+            ("7.0-rc1", Some(on), "variant v is for kernels before Linux 7.0, this is 7.0-rc1"),
+            (
+                "6.1",
+                Some("CONFIG_SMP=y"),
+                "variant v needs CONFIG_MEMCG or CONFIG_CGROUP_MEM_RES_CTLR, which this kernel was built without",
+            ),
+            ("6.1", Some("CONFIG_MEMCG=y"), "variant v needs CONFIG_SMP, which"),
+        ] {
+            let decisions = plan(&variant, kernel(release, config), "ns::uts::*");
+            assert!(!decisions.is_empty());
+            for decision in decisions {
+                assert!(matches!(&decision, Decision::Skip(reason) if reason.starts_with(words)), "{decision:?}");
+            }
+        }
+        for config in [Some(on), None] {
+            assert!(
+                plan(&variant, kernel("4.5", config), "ns::uts::*").iter().all(|d| *d == Decision::Run),
+                "{config:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_variant_leaves_tests_out_with_its_reason() {
+        let others = Selection::new(&["cgroup1::*".to_owned()]).unwrap();
+        let leave_out = Some((others, "version 2 only".to_owned()));
+        let variant = Variant { name: "v2".to_owned(), leave_out, ..Variant::default() };
+        let skipped = Decision::Skip("not under variant v2: version 2 only".to_owned());
+        assert!(plan(&variant, kernel("6.1", None), "cgroup1::*").iter().all(|d| *d == skipped));
+        assert!(plan(&variant, kernel("6.1", None), "cgroup2::*").iter().all(|d| *d != skipped));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<u8, Failure> {
     let engines = engines(args)?;
     let matrix = Matrix::load(global, false)?;
     let variants = matrix.variants(std::slice::from_ref(&args.variant))?;
-    let shape = variants.first().map(|entry| Shape::new(entry, args.append.as_deref()));
+    let shape = variants.first().map(|entry| Shape::new(entry, args.append.as_deref())).transpose()?;
     let chosen = matrix.choose(&KernelChoice { kernels: args.kernels.clone(), group: args.group.clone() })?;
     let names: Vec<String> = chosen.iter().map(|candidate| candidate.name.clone()).collect();
     let mut results: Vec<_> = fetch(chosen).into_iter().collect();
@@ -39,7 +39,8 @@ pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<u8, Failure> {
     let mut documents = Vec::new();
     for (candidate, result) in results {
         let judged = result.map(|kernel| {
-            let cmdline = shape.as_ref().map_or_else(String::new, |shape| shape.with(&candidate.cmdline).cmdline);
+            let cmdline =
+                shape.as_ref().map(|shape| shape.with(&candidate.cmdline, &kernel.version).cmdline).unwrap_or_default();
             let report = Table::shipped().check(&kernel.version, kernel.config.as_ref(), &cmdline, &engines);
             Judged { kernel, cmdline, report }
         });

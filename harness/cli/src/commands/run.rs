@@ -72,8 +72,8 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
 fn order(global: &Global, args: &RunArgs) -> Result<Order, Failure> {
     let selection = Selection::new(&args.tests).map_err(|e| Failure::new(e.to_string()))?;
     let matrix = Matrix::load(global, args.locked)?;
-    let shape = |entry| Shape::new(entry, args.append.as_deref()).sized(args.smp, args.memory);
-    let variants = matrix.variants(&args.variant)?.iter().map(shape).collect();
+    let shape = |entry| Ok(Shape::new(entry, args.append.as_deref())?.sized(args.smp, args.memory));
+    let variants = matrix.variants(&args.variant)?.iter().map(shape).collect::<Result<_, Failure>>()?;
     let candidates = matrix.choose(&args.kernels)?;
     Ok(Order { candidates, variants, selection, screen: matrix.screen })
 }
@@ -188,8 +188,9 @@ fn dry_run(order: &Order) -> Result<u8, Failure> {
             }
         };
         for variant in &order.variants {
-            let suite = Suite::plan(Arc::clone(&kernel), variant.with(&candidate.cmdline), &order.selection);
-            let Variant { name, cmdline, cpus, memory_mib } = &suite.variant;
+            let suite =
+                Suite::plan(Arc::clone(&kernel), variant.with(&candidate.cmdline, &kernel.version), &order.selection);
+            let Variant { name, cmdline, cpus, memory_mib, .. } = &suite.variant;
             let shape = format!("{cpus} CPU, {memory_mib} MiB, {cmdline:?}");
             order.screen.line(format!("{} ({}), variant {name}: {shape}", kernel.name, kernel.release));
             for note in &kernel.notes {

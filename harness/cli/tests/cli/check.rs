@@ -145,3 +145,25 @@ fn the_real_old_kernels_boot_here_and_docker_warns_of_them() {
         assert_eq!(stock["turn_on"].to_string(), off, "{version}");
     }
 }
+
+#[test]
+fn a_variant_that_means_nothing_on_a_kernel_is_skipped_in_the_plan() {
+    let folder = folder();
+    let kernel = image(&folder.path().join("k"), "3.5.0", Some("CONFIG_UTS_NS=y\n"));
+    for (variant, words) in [
+        ("cgroup-v2", "variant cgroup-v2 needs Linux 4.5, this is 3.5.0"),
+        ("slub-debug", "variant slub-debug needs CONFIG_SLUB_DEBUG"),
+        ("smp4", "variant smp4 needs CONFIG_SMP"),
+        ("memcg", "variant memcg needs CONFIG_MEMCG or CONFIG_CGROUP_MEM_RES_CTLR"),
+        ("cgroup-v1", "variant cgroup-v1 needs CONFIG_CGROUPS"),
+    ] {
+        let arguments = ["run", "--dry-run", "-t", "ns::uts::*", "--variant", variant, "-k"];
+        let (code, stdout, stderr) = finish(kernrig(&folder).args(arguments).arg(&kernel).env("PATH", "/nowhere"));
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stdout.contains(words) && !stdout.contains("  run "), "{variant}: {stdout}");
+    }
+    let (_, stdout, _) = finish(
+        kernrig(&folder).args(["run", "--dry-run", "-t", "ns::uts::*", "--variant", "lowmem", "-k"]).arg(&kernel),
+    );
+    assert!(stdout.contains("128 MiB") && stdout.contains("  run "), "{stdout}");
+}

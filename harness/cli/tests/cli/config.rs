@@ -44,3 +44,25 @@ fn init_writes_a_matrix_that_is_read_and_refuses_to_overwrite_it() {
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.contains("debian-6.1"), "{stdout}");
 }
+
+#[test]
+fn a_variant_of_an_impossible_size_is_named_with_its_line() {
+    let folder = folder();
+    for (key, words) in [("memory = 16", "64 to 1048576"), ("smp = 4096", "1 to 256")] {
+        fs::write(folder.path().join("kernels.toml"), format!("[[variant]]\nname = \"big\"\n\n{key}\n"))
+            .expect("a file");
+        let (code, _, stderr) = finish(kernrig(&folder).args(["run", "--dry-run"]));
+        assert_eq!(code, 2);
+        assert!(stderr.contains("kernels.toml:4: [[variant]] big") && stderr.contains(words), "{stderr}");
+    }
+}
+
+#[test]
+fn a_variant_that_leaves_out_no_test_is_an_error() {
+    let folder = folder();
+    let variant = "[[variant]]\nname = \"x\"\nleave-out = { tests = \"cgruop1::*\", why = \"y\" }\n";
+    fs::write(folder.path().join("kernels.toml"), variant).expect("a file");
+    let (code, _, stderr) = finish(kernrig(&folder).args(["run", "--dry-run", "--variant", "x", "-k", "./nowhere"]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("variant x") && stderr.contains("cgruop1::*"), "{stderr}");
+}

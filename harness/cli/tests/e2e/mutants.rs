@@ -128,7 +128,13 @@ fn every_mutant_is_caught() {
     let mut alive: Vec<String> = Vec::new();
     for kernel in kernels() {
         let kernel = Arc::new(kernel);
-        let variant = Variant { name: "mutants".to_owned(), cmdline: CMDLINE.to_owned(), cpus: 1, memory_mib: 512 };
+        let variant = Variant {
+            name: "mutants".to_owned(),
+            cmdline: CMDLINE.to_owned(),
+            cpus: 1,
+            memory_mib: 512,
+            ..Variant::default()
+        };
         let suite = Suite::plan(Arc::clone(&kernel), variant, &selection);
         let mut bench = Bench { launcher: Launcher::new().expect("a launcher"), kernel, trial: None };
         for cell in suite.cells.iter().filter(|cell| cell.decision == Decision::Run) {

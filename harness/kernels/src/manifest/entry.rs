@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::fields::{Fields, nearest};
-use super::{DEFAULT_GROUP, KernelEntry, ManifestError, Source, VariantEntry};
+use super::fields::{Fields, Item, nearest};
+use super::{
+    CPUS, DEFAULT_GROUP, KernelEntry, LeaveOut, MEMORY_MIB, ManifestError, Source, VariantEntry, VariantNeeds, Words,
+};
 use crate::archive::{ArchiveSpec, PackageSpec, UrlSpec};
 use crate::local::{ImageFiles, expand};
 
@@ -24,7 +26,10 @@ pub(super) const KERNEL_KEYS: &[&str] = &[
     "optional",
     "cmdline",
 ];
-pub(super) const VARIANT_KEYS: &[&str] = &["name", "cmdline", "smp", "memory"];
+pub(super) const VARIANT_KEYS: &[&str] =
+    &["name", "cmdline", "smp", "memory", "since", "until", "kconfig", "leave-out"];
+const WORDS_KEYS: &[&str] = &["words", "since", "until"];
+const LEAVE_OUT_KEYS: &[&str] = &["tests", "why"];
 const PACKAGE_KEYS: &[&str] = &["archive", "suite", "name", "extra", "components", "arch"];
 const SOURCES: &[&str] = &["package", "image", "tree", "folder", "url"];
 
@@ -70,17 +75,66 @@ pub(super) fn kernel(fields: &Fields<'_>, archives: &[ArchiveSpec]) -> Result<Ke
 pub(super) fn variant(fields: &Fields<'_>) -> Result<VariantEntry, ManifestError> {
     let name = fields.text("name")?.ok_or_else(|| fields.error("name", "a variant needs a \"name\""))?;
     fields.refuse(name.is_empty(), "name", || "\"name\" is empty".to_owned())?;
-    let positive = |key: &str| {
+    let within = |key: &str, range: std::ops::RangeInclusive<u32>| {
         let number = fields.number(key)?;
-        fields.refuse(number == Some(0), key, || format!("{key:?} must be more than 0"))?;
-        Ok(number)
+        let fits = number.and_then(|n| u32::try_from(n).ok()).filter(|n| range.contains(n));
+        fields.refuse(number.is_some() && fits.is_none(), key, || {
+            format!("{key:?} must be {} to {}", range.start(), range.end())
+        })?;
+        Ok(fits)
+    };
+    let needs = VariantNeeds {
+        since: fields.version("since")?,
+        until: fields.version("until")?,
+        kconfig: fields.texts("kconfig")?.iter().map(|text| options(fields, text)).collect::<Result<_, _>>()?,
     };
     Ok(VariantEntry {
         name,
-        cmdline: fields.text("cmdline")?.unwrap_or_default(),
-        smp: positive("smp")?,
-        memory_mib: positive("memory")?,
+        cmdline: cmdline(fields)?,
+        smp: within("smp", CPUS)?,
+        memory_mib: within("memory", MEMORY_MIB)?,
+        needs,
+        leave_out: leave_out(fields)?,
     })
+}
+
+/// A string, or a list of strings and of tables with the versions that know the words.
+fn cmdline(fields: &Fields<'_>) -> Result<Vec<Words>, ManifestError> {
+    let mut all = Vec::new();
+    for item in fields.texts_or_tables("cmdline", WORDS_KEYS)? {
+        all.push(match item {
+            Item::Text(text) => Words { text, ..Words::default() },
+            Item::Table(table) => Words {
+                text: table.text("words")?.ok_or_else(|| table.error("words", "\"words\" is missing"))?,
+                since: table.version("since")?,
+                until: table.version("until")?,
+            },
+        });
+    }
+    Ok(all)
+}
+
+/// `MEMCG|CGROUP_MEM_RES_CTLR`: an option by its names.
+fn options(fields: &Fields<'_>, text: &str) -> Result<Vec<String>, ManifestError> {
+    let names: Vec<String> = text.split('|').map(|name| name.trim().to_owned()).collect();
+    let known = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let wrong = names.iter().find(|n| n.is_empty() || n.starts_with("CONFIG_") || !n.chars().all(known));
+    match wrong {
+        Some(wrong) => Err(fields.error(
+            "kconfig",
+            format!("{wrong:?} is no build option; write it without CONFIG_, and | between its names"),
+        )),
+        None => Ok(names),
+    }
+}
+
+fn leave_out(fields: &Fields<'_>) -> Result<Option<LeaveOut>, ManifestError> {
+    let Some(table) = fields.table("leave-out", LEAVE_OUT_KEYS)? else { return Ok(None) };
+    let tests = table.texts("tests")?;
+    table.refuse(tests.is_empty(), "tests", || "\"tests\" is missing: globs over the names of tests".to_owned())?;
+    let why = table.text("why")?.filter(|why| !why.is_empty());
+    let why = why.ok_or_else(|| table.error("why", "\"why\" is missing: reports give it as the reason of the skip"))?;
+    Ok(Some(LeaveOut { tests, why }))
 }
 
 /// Names are written into reports and file names, and matched by globs.

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::ManifestError;
+use crate::KernelVersion;
 
 /// The file.
 pub(super) struct Document<'a> {
@@ -26,6 +27,12 @@ impl<'a> Document<'a> {
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         ManifestError { file: self.file.to_owned(), line, what }
     }
+}
+
+/// One of a list of strings and tables.
+pub(super) enum Item<'a> {
+    Text(String),
+    Table(Fields<'a>),
 }
 
 /// A table whose keys are all known.
@@ -82,11 +89,35 @@ impl<'a> Fields<'a> {
         self.typed(key, "true or false", DeValue::as_bool)
     }
 
-    pub(super) fn number(&self, key: &str) -> Result<Option<u32>, ManifestError> {
+    pub(super) fn number(&self, key: &str) -> Result<Option<u64>, ManifestError> {
         self.typed(key, "a whole number", |value| {
             let number = value.as_integer()?;
-            u32::from_str_radix(number.as_str(), number.radix()).ok()
+            u64::from_str_radix(number.as_str(), number.radix()).ok()
         })
+    }
+
+    pub(super) fn version(&self, key: &str) -> Result<Option<KernelVersion>, ManifestError> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        let wrong = || self.error(key, format!("{text:?} is no kernel version, such as \"4.5\""));
+        KernelVersion::parse(&text).ok_or_else(wrong).map(Some)
+    }
+
+    /// A string, or a list of strings and tables.
+    pub(super) fn texts_or_tables(&self, key: &str, keys: &[&str]) -> Result<Vec<Item<'a>>, ManifestError> {
+        let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
+        let wrong = || self.wrong_type(key, "a string, or a list of strings and tables { … }");
+        let one = |value: &'a Spanned<DeValue<'a>>| match value.get_ref() {
+            DeValue::String(text) => Ok(Item::Text(text.to_string())),
+            DeValue::Table(table) => {
+                let place = if self.place.is_empty() { key.to_owned() } else { format!("{}: {key}", self.place) };
+                Fields::new(self.document, place, table, keys).map(Item::Table)
+            }
+            _ => Err(wrong()),
+        };
+        match value.get_ref() {
+            DeValue::Array(list) => list.iter().map(one).collect(),
+            _ => Ok(vec![one(value)?]),
+        }
     }
 
     /// A string, or a list of strings; nothing gives an empty list.

@@ -3,8 +3,10 @@
 mod entry;
 mod fields;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use crate::KernelVersion;
 use crate::archive::{ArchiveSpec, PackageSpec, UrlSpec};
 use crate::local::ImageFiles;
 
@@ -18,6 +20,12 @@ pub const DEFAULT_GROUP: &str = "default";
 
 /// The variant that is always there.
 pub const DEFAULT_VARIANT: &str = "default";
+
+/// How many virtual CPUs a VM may have.
+pub const CPUS: RangeInclusive<u32> = 1..=256;
+
+/// How much RAM a VM may have, in MiB.
+pub const MEMORY_MIB: RangeInclusive<u32> = 64..=1_048_576;
 
 /// Debian and Ubuntu kernels of the 2.6 to 5.x years have memory accounting built in and off; later ones take the
 /// words without harm.
@@ -84,11 +92,46 @@ pub struct VariantEntry {
     /// Its name.
     pub name: String,
     /// Words for the kernel command line; they stand for themselves, those of `default` are not added.
-    pub cmdline: String,
+    pub cmdline: Vec<Words>,
     /// Virtual CPUs.
     pub smp: Option<u32>,
     /// RAM of the guest in MiB.
     pub memory_mib: Option<u32>,
+    /// What a kernel must have for the variant to mean something.
+    pub needs: VariantNeeds,
+    /// Tests that mean nothing under it.
+    pub leave_out: Option<LeaveOut>,
+}
+
+/// Words for the command line of some versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// The words.
+    pub text: String,
+    /// First version that knows them.
+    pub since: Option<KernelVersion>,
+    /// First version that no longer does.
+    pub until: Option<KernelVersion>,
+}
+
+/// What a kernel must have for a variant to mean something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VariantNeeds {
+    /// First version that has it.
+    pub since: Option<KernelVersion>,
+    /// First version that no longer has it.
+    pub until: Option<KernelVersion>,
+    /// Build options without `CONFIG_`, all of them needed; of each its names, any of which will do.
+    pub kconfig: Vec<Vec<String>>,
+}
+
+/// Tests that mean nothing under a variant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaveOut {
+    /// Globs over their names.
+    pub tests: Vec<String>,
+    /// Why.
+    pub why: String,
 }
 
 impl Manifest {
@@ -170,9 +213,22 @@ impl Manifest {
 
     fn add_default_variant(&mut self) {
         if self.variant(DEFAULT_VARIANT).is_none() {
-            let (name, cmdline) = (DEFAULT_VARIANT.to_owned(), DEFAULT_CMDLINE.to_owned());
-            self.variants.insert(0, VariantEntry { name, cmdline, ..VariantEntry::default() });
+            let cmdline = vec![Words { text: DEFAULT_CMDLINE.to_owned(), ..Words::default() }];
+            self.variants
+                .insert(0, VariantEntry { name: DEFAULT_VARIANT.to_owned(), cmdline, ..VariantEntry::default() });
         }
+    }
+}
+
+impl VariantEntry {
+    /// The words for the command line of a kernel.
+    #[must_use]
+    pub fn cmdline_for(&self, version: &KernelVersion) -> String {
+        let fits = |words: &&Words| {
+            words.since.as_ref().is_none_or(|since| version.reaches(since))
+                && !words.until.as_ref().is_some_and(|until| version.reaches(until))
+        };
+        self.cmdline.iter().filter(fits).map(|words| words.text.trim()).collect::<Vec<_>>().join(" ").trim().to_owned()
     }
 }
 

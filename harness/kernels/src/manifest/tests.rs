@@ -77,7 +77,7 @@ memory = 4_096
 
     assert_eq!(manifest.groups(), ["default", "wide", "b"]);
     assert_eq!(manifest.variant("big").unwrap().memory_mib, Some(4096));
-    assert!(manifest.variant("default").unwrap().cmdline.contains("cgroup_enable=memory"));
+    assert!(manifest.variant("default").unwrap().cmdline[0].text.contains("cgroup_enable=memory"));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn unknown_keys_are_named_with_the_nearest_known_one() {
     let message = error(2, "[[kernel]]\npackage = { archive = \"a\", suites = \"b\" }\n");
     assert!(message.contains(r#"package: unknown key "suites"; did you mean "suite"?"#), "{message}");
     let message = error(3, "[[variant]]\nname = \"x\"\nfrobnicate = 1\n");
-    assert!(message.contains("known here: name, cmdline, smp, memory"), "{message}");
+    assert!(message.contains("known here: name, cmdline, smp, memory, since, until, kconfig, leave-out"), "{message}");
 }
 
 #[test]
@@ -103,7 +103,16 @@ fn wrong_types_are_named_with_the_right_one() {
         (1, "kernel = 3", r#""kernel" must be a list of tables, [[kernel]]"#),
         (1, "[kernel]\nname = \"x\"", r#""kernel" must be a list of tables, [[kernel]]"#),
         (3, "[[variant]]\nname = \"x\"\nsmp = -1", r#""smp" must be a whole number"#),
-        (3, "[[variant]]\nname = \"x\"\nmemory = 0", r#""memory" must be more than 0"#),
+        (3, "[[variant]]\nname = \"x\"\nmemory = 0", r#""memory" must be 64 to 1048576"#),
+        (4, "[[variant]]\nname = \"x\"\ncmdline = \"y\"\nmemory = 63", r#"[[variant]] x: "memory" must be 64 to"#),
+        (3, "[[variant]]\nname = \"x\"\nmemory = 5_000_000_000", r#""memory" must be 64 to 1048576"#),
+        (3, "[[variant]]\nname = \"x\"\nsmp = 257", r#""smp" must be 1 to 256"#),
+        (3, "[[variant]]\nname = \"x\"\nsmp = 0", r#""smp" must be 1 to 256"#),
+        (3, "[[variant]]\nname = \"x\"\ncmdline = 7", r#""cmdline" must be a string, or a list of strings and tables"#),
+        (3, "[[variant]]\nname = \"x\"\ncmdline = [{ since = \"3.8\" }]", r#"cmdline: "words" is missing"#),
+        (3, "[[variant]]\nname = \"x\"\nsince = \"new\"", r#""new" is no kernel version"#),
+        (3, "[[variant]]\nname = \"x\"\nkconfig = [\"CONFIG_X\"]", "write it without CONFIG_"),
+        (3, "[[variant]]\nname = \"x\"\nleave-out = { tests = \"a::*\" }", r#""why" is missing"#),
         (3, "[[kernel]]\nname = \"x\"\ngroup = [1]\nimage = \"x\"", r#""group" must be a string or a list of strings"#),
     ] {
         let message = error(line, text);
@@ -170,6 +179,22 @@ fn the_shipped_matrix_has_its_groups() {
         let living = archive.url.is_none();
         assert_eq!(archive.check_valid_until && !archive.expired_keys, living, "{}", archive.name);
     }
+}
+
+#[test]
+fn the_shipped_variants_suit_the_words_to_the_version() {
+    let manifest = Manifest::shipped();
+    let names: Vec<&str> = manifest.variants.iter().map(|v| v.name.as_str()).collect();
+    assert_eq!(names, ["default", "stock", "memcg", "cgroup-v1", "cgroup-v2", "smp4", "lowmem", "slub-debug"]);
+    let words = |variant: &str, release: &str| {
+        manifest.variant(variant).unwrap().cmdline_for(&crate::KernelVersion::parse(release).unwrap())
+    };
+    assert_eq!(words("stock", "6.1"), "");
+    assert!(words("slub-debug", "2.6.32.69").ends_with(" slub_debug=FZPU"));
+    assert!(words("slub-debug", "6.12.1").ends_with(" slab_debug=FZPU"));
+    assert!(words("cgroup-v2", "4.6").contains("cgroup_no_v1=all") && !words("cgroup-v2", "4.5").contains("no_v1"));
+    let memcg = &manifest.variant("memcg").unwrap().needs;
+    assert_eq!(memcg.kconfig, [["MEMCG", "CGROUP_MEM_RES_CTLR"]]);
 }
 
 #[test]
