@@ -34,6 +34,9 @@
 //! `# reason: …` diagnostic before the result. A command the guest has answered already (same number) is
 //! acknowledged again and not repeated; the host sends a command again when no `ack` comes.
 //!
+//! `run N payload::NAME deadline=S` runs what [`PAYLOAD_DIR`] holds under that name. Between token and result its output
+//! comes as `|1 line` (standard output) and `|2 line` (standard error), `|! ` once lines of results were left out.
+//!
 //! Console markers, written to `/dev/kmsg` opened anew each time with priority `<1>`:
 //! `kernrig: NONCE boot`, `kernrig: NONCE begin N name`, `kernrig: NONCE end N TOKEN` and, after the kernel has come to
 //! rest and before `done`, `kernrig: NONCE settled N TOKEN`: what stands before that one is the test's.
@@ -74,3 +77,16 @@ pub const MODULES_LIST: &str = "/modules/list";
 /// `warn` and `warn-first` (a stock module and its renamed copy: load `warn-first`, then `warn`),
 /// `oops-stock` and `oops-stock-first` (the same trick where it makes a true oops).
 pub const FAULTS_DIR: &str = "/faults";
+
+/// What the name of a payload's cell starts with.
+pub const PAYLOAD_GROUP: &str = "payload::";
+
+/// Folder of the initramfs with a folder `NAME` for each payload, and beside it `NAME.run`: fields that each end in NUL,
+/// the modules to load (names with blanks between), the program, then its arguments.
+pub const PAYLOAD_DIR: &str = "/payload";
+
+/// Most bytes of a payload's lines of results (KTAP) that the guest passes on, besides [`MAX_DIAGNOSTICS`] of all others.
+pub const MAX_RESULTS: usize = 256 * 1024;
+
+/// The exit code that stands for a skip, as kselftest has it.
+pub const EXIT_SKIP: i32 = 4;

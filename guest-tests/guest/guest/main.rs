@@ -17,6 +17,7 @@ mod files;
 mod heap;
 mod memory;
 mod modules;
+mod payload;
 mod power;
 mod ready;
 mod run;

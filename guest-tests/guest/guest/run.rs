@@ -5,14 +5,14 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use kernrig_catalog::Mutant;
-use kernrig_catalog::protocol::{DONE, MAX_DIAGNOSTICS};
+use kernrig_catalog::protocol::{DONE, MAX_DIAGNOSTICS, PAYLOAD_GROUP};
 
 use crate::channel::marker;
 use crate::command::Command;
 use crate::serve::{Session, taint};
 use crate::sys::{self, End, Fd, PollFd};
 use crate::test_api::{self, Check, Ctx, Entry, Stop};
-use crate::{modules, ready, selftest, settle, tests};
+use crate::{modules, payload, ready, selftest, settle, tests};
 
 // Guest and catalog have the same tests in the same order, group by group: checked when the guest is built.
 const _: () = {
@@ -68,6 +68,9 @@ enum Outcome {
 pub(crate) fn run(session: &mut Session, command: &Command) -> Result<(), String> {
     let number = command.number;
     let name = command.name.as_str();
+    if let Some(payload) = name.strip_prefix(PAYLOAD_GROUP) {
+        return payload::run(session, command, payload);
+    }
     let (Some(entry), Some(test)) = (find(name), kernrig_catalog::by_name(name)) else {
         return Err(format!("no such test: {name}"));
     };
@@ -89,7 +92,7 @@ pub(crate) fn run(session: &mut Session, command: &Command) -> Result<(), String
         settle::kill_all();
         return Err("no token came".to_string());
     };
-    let mut answer = Answer { session, tail: format!(" [{token}]"), left: MAX_DIAGNOSTICS };
+    let mut answer = Answer::new(session, &token);
     match loaded {
         Ok(()) => {
             let outcome = child.watch(deadline, |text| answer.diagnostic(text));
@@ -138,7 +141,7 @@ fn fork_test(
     sys::exit(0)
 }
 
-fn await_token(session: &mut Session, number: u32) -> Option<String> {
+pub(crate) fn await_token(session: &mut Session, number: u32) -> Option<String> {
     let until = sys::now_ms() + TOKEN_MS;
     loop {
         let line = session.channel.line(until.saturating_sub(sys::now_ms()))?;
@@ -198,13 +201,13 @@ impl Child {
 
 /// Lines out of a pipe, of bounded length.
 #[derive(Default)]
-struct Lines {
+pub(crate) struct Lines {
     pending: Vec<u8>,
 }
 
 impl Lines {
     /// False at the end.
-    fn read_from(&mut self, pipe: &Fd) -> bool {
+    pub(crate) fn read_from(&mut self, pipe: &Fd) -> bool {
         let mut buffer = [0; 4096];
         match sys::read(pipe, &mut buffer) {
             Ok(n) if n > 0 => {
@@ -215,7 +218,7 @@ impl Lines {
         }
     }
 
-    fn complete(&mut self) -> Vec<String> {
+    pub(crate) fn complete(&mut self) -> Vec<String> {
         let Some(end) = self.pending.iter().rposition(|b| *b == b'\n') else {
             if self.pending.len() > MAX_DIAGNOSTICS {
                 self.pending.clear();
@@ -227,15 +230,27 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// What stands after the last newline.
+    pub(crate) fn unfinished(&mut self) -> Option<String> {
+        let rest = core::mem::take(&mut self.pending);
+        (!rest.is_empty()).then(|| String::from_utf8_lossy(&rest).into_owned())
+    }
+}
+
 /// What goes to the host about one test, each line with the token.
-struct Answer<'a> {
-    session: &'a mut Session,
+pub(crate) struct Answer<'a> {
+    pub(crate) session: &'a mut Session,
     tail: String,
     left: usize,
 }
 
-impl Answer<'_> {
-    fn say(&self, line: &str) {
+impl<'a> Answer<'a> {
+    pub(crate) fn new(session: &'a mut Session, token: &str) -> Answer<'a> {
+        Answer { session, tail: format!(" [{token}]"), left: MAX_DIAGNOSTICS }
+    }
+
+    pub(crate) fn say(&self, line: &str) {
         self.session.channel.send_with_tail(line, &self.tail);
     }
 
@@ -271,7 +286,7 @@ impl Answer<'_> {
     }
 
     /// End marker, settling, taint.
-    fn conclude(&self, number: u32, token: &str, all_gone: bool, uses_netns: bool) {
+    pub(crate) fn conclude(&self, number: u32, token: &str, all_gone: bool, uses_netns: bool) {
         marker(&self.session.nonce, &format!("end {number} {token}"));
         settle::rcu();
         let settled = match (all_gone, !uses_netns || settle::netns()) {

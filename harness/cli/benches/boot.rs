@@ -83,7 +83,7 @@ struct Row {
 
 fn measure(kernel: &Kernel, folder: &Path, rounds: usize) -> Result<Row> {
     let initramfs = folder.join(format!("{}.initramfs", kernel.name));
-    let image = kernrig_image::initramfs(kernel, kernrig_guest::GUEST)?;
+    let image = kernrig_image::initramfs(kernel, kernrig_guest::GUEST, &[])?;
     fs::write(&initramfs, &image.bytes)?;
     let launcher = Launcher::new()?;
     let test = kernrig_catalog::by_name(CELL).ok_or("the catalog has no such test")?;

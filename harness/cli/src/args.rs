@@ -106,6 +106,9 @@ pub(crate) struct RunArgs {
     #[arg(short, long = "test", value_name = "GLOB")]
     pub(crate) tests: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) payload: PayloadArgs,
+
     /// Boot this variant of kernels.toml; may be given several times [default: default]
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Vec<String>,
@@ -149,6 +152,63 @@ pub(crate) struct RunArgs {
     /// How to run VMs: auto tries whether KVM really runs guests, kvm takes it untried
     #[arg(long, value_name = "HOW", default_value = "auto", env = "KERNRIG_ACCEL")]
     pub(crate) accel: Accel,
+}
+
+/// A program of the user's own, as a test.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Your own test")]
+pub(crate) struct PayloadArgs {
+    /// Run this static program, or the one in this folder, on every kernel as payload::NAME, and no other test but those
+    /// of --test; may be given several times
+    #[arg(long = "payload", value_name = "FILE|DIR")]
+    pub(crate) payloads: Vec<PathBuf>,
+
+    /// Arguments of the payload
+    #[arg(id = "payload-args", last = true, value_name = "ARGS")]
+    pub(crate) args: Vec<String>,
+
+    /// The program of a payload that is a folder [default: run, else test]
+    #[arg(id = "payload-run", long = "payload-run", value_name = "PATH", requires = "payloads")]
+    pub(crate) run: Option<String>,
+
+    /// How its result is read: by its exit code (0 pass, 4 skip), by the KTAP it prints, or whichever it uses
+    #[arg(
+        id = "payload-result",
+        long = "payload-result",
+        value_name = "HOW",
+        default_value = "auto",
+        requires = "payloads"
+    )]
+    pub(crate) result: ResultKind,
+
+    /// Kill it after this time (longer where guests are emulated) [default: 60s]
+    #[arg(id = "payload-deadline", long = "payload-deadline", value_name = "TIME", value_parser = seconds, requires = "payloads")]
+    pub(crate) deadline: Option<u32>,
+
+    /// Load these modules first, where they are not built in: overlay,veth
+    #[arg(
+        id = "payload-modules",
+        long = "payload-modules",
+        value_name = "NAMES",
+        value_delimiter = ',',
+        requires = "payloads"
+    )]
+    pub(crate) modules: Vec<String>,
+
+    /// Boot anew for it, so that nothing has run in its VM before
+    #[arg(id = "payload-own-boot", long = "payload-own-boot", requires = "payloads")]
+    pub(crate) own_boot: bool,
+}
+
+/// How a payload's result is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ResultKind {
+    /// KTAP if it prints a version line of it, else its exit code.
+    Auto,
+    /// Its exit code.
+    Exit,
+    /// The KTAP it prints.
+    Ktap,
 }
 
 /// Which kernels a command is about.
@@ -293,6 +353,14 @@ pub(crate) struct DecodeArgs {
 
 fn range(of: &RangeInclusive<u32>) -> RangeInclusive<i64> {
     i64::from(*of.start())..=i64::from(*of.end())
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    let time = humantime::parse_duration(text).map_err(|e| e.to_string())?;
+    match u32::try_from(time.as_secs()) {
+        Ok(seconds @ 1..=86_400) => Ok(seconds),
+        _ => Err("it must be from 1s to 1d".to_owned()),
+    }
 }
 
 fn mirror(text: &str) -> Result<(String, String), String> {

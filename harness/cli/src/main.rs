@@ -8,6 +8,7 @@ mod hand;
 mod machine;
 mod matrix;
 mod out_dir;
+mod payloads;
 mod progress;
 mod resolve;
 mod screen;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     cli.global.color.apply();
     let result = match &cli.command {
         Command::Run(run) => commands::run::run(&cli.global, run),
-        Command::List(list) => commands::list::list(list),
+        Command::List(list) => commands::list::list(&cli.global, list),
         Command::Check(check) => commands::check::check(&cli.global, check),
         Command::Kernels(kernels) => commands::kernels::kernels(&cli.global, &kernels.command),
         Command::Doctor => commands::doctor::doctor(&cli.global),

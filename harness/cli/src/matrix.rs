@@ -35,12 +35,7 @@ pub(crate) struct Matrix {
 impl Matrix {
     /// Reads `--config`, else `./kernels.toml`, else what is compiled in; and the lock beside it.
     pub(crate) fn load(global: &Global, locked: bool) -> Result<Self, Failure> {
-        let here = Path::new(FILE);
-        let file = global.config.clone().or_else(|| here.exists().then(|| here.to_owned()));
-        let manifest = match &file {
-            Some(file) => Manifest::load(file).map_err(|e| Failure::new(e.to_string()))?,
-            None => Manifest::shipped(),
-        };
+        let (file, manifest) = manifest(global)?;
         for (name, _) in &global.mirror {
             let known =
                 manifest.archive(name).is_some() || manifest.archive(name.trim_end_matches("-security")).is_some();
@@ -194,6 +189,17 @@ impl Matrix {
             },
         }
     }
+}
+
+/// `--config`, else `./kernels.toml`, else what is compiled in.
+pub(crate) fn manifest(global: &Global) -> Result<(Option<PathBuf>, Manifest), Failure> {
+    let here = Path::new(FILE);
+    let file = global.config.clone().or_else(|| here.exists().then(|| here.to_owned()));
+    let manifest = match &file {
+        Some(file) => Manifest::load(file).map_err(|e| Failure::new(e.to_string()))?,
+        None => Manifest::shipped(),
+    };
+    Ok((file, manifest))
 }
 
 fn lock_file(manifest: Option<&Path>) -> PathBuf {

@@ -58,12 +58,38 @@ pub struct Outcome {
     pub seconds: f64,
     /// Diagnostic lines of the test, without the leading `# `.
     pub diagnostics: Vec<String>,
+    /// What a payload said of its parts, in KTAP; empty for a test of kernrig's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtests: Vec<Subtest>,
     /// Every complaint of the kernel laid at this cell, the one of the verdict included.
     pub reports: Vec<Report>,
     /// The console between the cell's markers, cut to a bound; raw, so reporters clean it for their format.
     pub console: String,
     /// Number of the VM within the run it ran in; 0 if in none.
     pub vm: u32,
+}
+
+/// One result that a payload gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subtest {
+    /// Its name, those of the tests it is part of in front: `outer::inner`.
+    pub name: String,
+    /// What came of it.
+    pub result: SubtestResult,
+    /// What the payload said of a failure or a skip.
+    pub reason: String,
+}
+
+/// What came of a part of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubtestResult {
+    /// `ok`
+    Pass,
+    /// `not ok`
+    Fail,
+    /// `# SKIP`, `# TODO`: neither.
+    Skip,
 }
 
 /// Something that happened.

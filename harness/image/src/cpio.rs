@@ -3,6 +3,7 @@
 
 const DIRECTORY: u32 = 0o040_755;
 const FILE: u32 = 0o100_000;
+const LINK: u32 = 0o120_777;
 const CHARACTER_DEVICE: u32 = 0o020_000;
 
 /// An archive being written. Paths are absolute, and a folder comes before what is in it.
@@ -19,6 +20,10 @@ impl Archive {
 
     pub(crate) fn file(&mut self, path: &str, permissions: u32, contents: &[u8]) {
         self.entry(path, FILE | permissions, 1, (0, 0), contents);
+    }
+
+    pub(crate) fn link(&mut self, path: &str, target: &str) {
+        self.entry(path, LINK, 1, (0, 0), target.as_bytes());
     }
 
     pub(crate) fn device(&mut self, path: &str, permissions: u32, number: (u32, u32)) {

@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use kernrig_catalog::protocol::{FAULTS_DIR, MODULES_DIR, MODULES_LIST};
+use kernrig_catalog::protocol::{FAULTS_DIR, MODULES_DIR, MODULES_LIST, PAYLOAD_DIR};
 use kernrig_kernels::{Kernel, Module};
 
+use crate::Payload;
 use crate::cpio::Archive;
 use crate::faults::{Stock, make};
 
@@ -33,7 +34,7 @@ pub enum ImageError {
     },
 }
 
-/// An initramfs, the same whatever tests are chosen.
+/// An initramfs, the same whatever tests of the catalog are chosen.
 #[derive(Clone, Debug)]
 pub struct Initramfs {
     /// The archive, a cpio that every kernel can read.
@@ -55,11 +56,11 @@ const DEVICES: &[(&str, u32, (u32, u32))] = &[
 ];
 
 /// Makes the initramfs of a kernel: the guest as `/init`, all the kernel's modules, and the modules that are broken
-/// on purpose.
+/// on purpose, and the payloads.
 ///
 /// # Errors
 /// When a module cannot be read.
-pub fn initramfs(kernel: &Kernel, guest: &[u8]) -> Result<Initramfs, ImageError> {
+pub fn initramfs(kernel: &Kernel, guest: &[u8], payloads: &[&Payload]) -> Result<Initramfs, ImageError> {
     if guest.is_empty() {
         return Err(ImageError::NoGuest { kernel: kernel.name.clone() });
     }
@@ -87,6 +88,10 @@ pub fn initramfs(kernel: &Kernel, guest: &[u8]) -> Result<Initramfs, ImageError>
     for fault in &faults {
         archive.file(&format!("{FAULTS_DIR}/{}.ko", fault.kind), 0o644, &fault.bytes);
     }
+    if !payloads.is_empty() {
+        archive.directory(PAYLOAD_DIR);
+    }
+    payloads.iter().for_each(|payload| payload.write(&mut archive));
     Ok(Initramfs { bytes: archive.finish(), faults: faults.into_iter().map(|f| f.kind).collect(), notes })
 }
 
@@ -137,8 +142,8 @@ mod tests {
             Module { name: name.into(), path, needs: needs.iter().map(|&n| n.to_owned()).collect() }
         };
         let kernel = kernel(vec![module("llc", &[]), module("stp", &["llc"]), module("bridge", &["llc", "stp"])]);
-        let image = initramfs(&kernel, b"the guest").unwrap();
-        assert_eq!(image.bytes, initramfs(&kernel, b"the guest").unwrap().bytes);
+        let image = initramfs(&kernel, b"the guest", &[]).unwrap();
+        assert_eq!(image.bytes, initramfs(&kernel, b"the guest", &[]).unwrap().bytes);
         let text = String::from_utf8_lossy(&image.bytes);
         assert!(text.contains("modules/list\0") && text.contains("llc\nstp llc\nbridge llc stp\n"));
         assert!(text.contains("modules/bridge.ko\0") && text.contains("code of bridge") && text.contains("the guest"));
@@ -148,9 +153,9 @@ mod tests {
     #[test]
     fn a_module_that_is_gone_is_named() {
         let module = Module { name: "veth".into(), path: "/nowhere/veth.ko".into(), needs: Vec::new() };
-        let error = initramfs(&kernel(vec![module]), b"the guest").unwrap_err().to_string();
+        let error = initramfs(&kernel(vec![module]), b"the guest", &[]).unwrap_err().to_string();
         assert!(error.contains("kernel trial") && error.contains("/nowhere/veth.ko"), "{error}");
-        let error = initramfs(&kernel(Vec::new()), b"").unwrap_err().to_string();
+        let error = initramfs(&kernel(Vec::new()), b"", &[]).unwrap_err().to_string();
         assert!(error.contains("guest binary"), "{error}");
     }
 }

@@ -4,12 +4,17 @@
 //! was seen of a cell into its verdict. Both are pure.
 
 mod judge;
+mod ktap;
 mod needs;
+mod payload;
 mod selection;
 mod suite;
 mod taint;
 
 pub use judge::{Answer, Evidence, Fate, judge, unresponsive_by_itself};
+pub use kernrig_kernels::manifest::Reading;
+pub use ktap::KtapResults;
+pub use payload::payload_test;
 pub use selection::{Selection, SelectionError};
 pub use suite::{BOOT, Cell, Decision, END, Suite, Variant};
 pub use taint::Taint;

@@ -29,6 +29,7 @@ pub struct Selection {
     patterns: GlobSet,
     /// Whether a pattern names the group `selftest` itself: `*` does not reach tests that break kernels on purpose.
     selftests: bool,
+    payloads: Vec<&'static Test>,
 }
 
 impl Selection {
@@ -38,6 +39,15 @@ impl Selection {
     ///
     /// A pattern that is no glob, or one that matches no test.
     pub fn new(patterns: &[String]) -> Result<Self, SelectionError> {
+        Self::with_payloads(patterns, Vec::new())
+    }
+
+    /// The same where there are payloads besides the tests of the catalog.
+    ///
+    /// # Errors
+    ///
+    /// As [`Selection::new`].
+    pub fn with_payloads(patterns: &[String], payloads: Vec<&'static Test>) -> Result<Self, SelectionError> {
         let mut set = GlobSetBuilder::new();
         if patterns.is_empty() {
             set.add(glob("*")?);
@@ -46,7 +56,8 @@ impl Selection {
             let one = glob(pattern)?;
             let matcher = one.compile_matcher();
             let named = names_selftests(pattern);
-            if !TESTS.iter().any(|t| matcher.is_match(t.name) && (named || !t.selftest)) {
+            if !TESTS.iter().chain(payloads.iter().copied()).any(|t| matcher.is_match(t.name) && (named || !t.selftest))
+            {
                 return Err(SelectionError::Nothing { pattern: pattern.clone() });
             }
             set.add(one);
@@ -54,7 +65,12 @@ impl Selection {
         let patterns_set = set
             .build()
             .map_err(|e| SelectionError::Pattern { pattern: patterns.join(" "), why: e.kind().to_string() })?;
-        Ok(Self { patterns: patterns_set, selftests: patterns.iter().any(|p| names_selftests(p)) })
+        Ok(Self { patterns: patterns_set, selftests: patterns.iter().any(|p| names_selftests(p)), payloads })
+    }
+
+    /// The tests that the run asks for, in the order in which they run.
+    pub fn tests(&self) -> impl Iterator<Item = &'static Test> {
+        TESTS.iter().chain(self.payloads.iter().copied()).filter(|test| self.has(test))
     }
 
     /// Whether the run asks for this test.

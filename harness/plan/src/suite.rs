@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernrig_catalog::{TESTS, Test};
+use kernrig_catalog::Test;
 use kernrig_events::CellId;
 use kernrig_kernels::Kernel;
 use kernrig_kernels::manifest::VariantNeeds;
@@ -74,7 +74,7 @@ impl Suite {
             let decision = reason.map_or(Decision::Run, Decision::Skip);
             Cell { test, decision }
         };
-        let cells = TESTS.iter().filter(|t| selection.has(t)).map(cell).collect();
+        let cells = selection.tests().map(cell).collect();
         let probe = kernel.config.is_none();
         Self { kernel, variant, cells, probe }
     }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestResult, TestSuite};
-use kernrig_events::{Outcome, Verdict, place};
+use kernrig_events::{Outcome, Subtest, SubtestResult, Verdict, place};
 use kernrig_klog::Report;
 
 use crate::Model;
@@ -131,7 +131,11 @@ fn suites(model: &Model) -> Vec<(String, String, Vec<TestCase>)> {
     let mut suites = Vec::new();
     for suite in &model.suites {
         let place = place(&suite.kernel, &suite.variant);
-        let cases = merged(&suite.outcomes).into_iter().map(|outcomes| case(&place, &outcomes, &mut names)).collect();
+        let mut cases = Vec::new();
+        for outcomes in merged(&suite.outcomes) {
+            cases.push(case(&place, &outcomes, &mut names));
+            cases.extend(parts_of(&place, &outcomes, &mut names));
+        }
         suites.push((place, about(model, Some(&suite.kernel)), cases));
     }
     for missing in &model.unavailable {
@@ -215,6 +219,24 @@ fn case(place: &str, outcomes: &[&Outcome], names: &mut Names) -> TestCase {
         case.system_err = text(err_of(outcome));
     }
     case
+}
+
+/// The cases of a payload's own results, in a class of its name; its time is told once, by the payload's case.
+fn parts_of(place: &str, outcomes: &[&Outcome], names: &mut Names) -> Vec<TestCase> {
+    let Some(outcome) = outcomes.first() else { return Vec::new() };
+    let class = format!("{place}.{}", outcome.cell.test.replace("::", "."));
+    let part = |subtest: &Subtest| {
+        let message = xml::attribute(&subtest.reason, MAX_MESSAGE);
+        let mut case = TestCase::success("", Duration::ZERO);
+        case.result = match subtest.result {
+            SubtestResult::Pass => TestResult::Success,
+            SubtestResult::Fail => TestResult::Failure { type_: "fail".to_owned(), message, cause: None },
+            SubtestResult::Skip => TestResult::SkippedWithCause { type_: "skip".to_owned(), message, cause: None },
+        };
+        names.give(&mut case, &class, if subtest.name.is_empty() { "(no name)" } else { &subtest.name });
+        case
+    };
+    outcome.subtests.iter().map(part).collect()
 }
 
 /// What the test said and the console cut.

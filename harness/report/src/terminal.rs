@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kernrig_events::{Class, Event, Outcome, place};
+use kernrig_events::{Class, Event, Outcome, Subtest, SubtestResult, Verdict, place};
 
 use crate::Model;
 
@@ -74,7 +74,19 @@ fn verdict(outcome: &Outcome) -> String {
         line.push_str(": ");
         line.push_str(&why);
     }
+    if !outcome.subtests.is_empty() && outcome.verdict == Verdict::Pass {
+        line.push_str(&format!(": {}", parts(&outcome.subtests)));
+    }
     line
+}
+
+/// How the parts of a payload did that passed as a whole.
+fn parts(subtests: &[Subtest]) -> String {
+    let ok = subtests.iter().filter(|s| s.result == SubtestResult::Pass).count();
+    match subtests.len() - ok {
+        0 => format!("{ok} ok"),
+        skipped => format!("{ok} ok, {skipped} skipped"),
+    }
 }
 
 /// What a run came to: counts for each kernel, each verdict that is not as it should be with the line that explains

@@ -35,6 +35,7 @@ fn outcome(kernel: &str, variant: &str, test: &str, verdict: Verdict) -> Event {
         verdict,
         seconds: 1.2345,
         diagnostics: vec![format!("said {EVIL}")],
+        subtests: vec![],
         reports: vec![],
         console: format!("console {EVIL}"),
         vm: 1,

@@ -1,23 +1,76 @@
 //! A test's answer: KTAP version 1 lines, the token already taken off.
 
-use kernrig_plan::Answer;
+use kernrig_catalog::protocol::{MAX_DIAGNOSTICS, MAX_RESULTS};
+use kernrig_events::Subtest;
+use kernrig_plan::{Answer, KtapResults, Reading};
+
+/// Most bytes kept of a payload's output, whatever a guest sends.
+const MAX_OUTPUT: usize = MAX_RESULTS + 2 * MAX_DIAGNOSTICS;
 
 /// Lines a test has answered with so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ktap {
     /// Diagnostics without `# `.
     pub(crate) diagnostics: Vec<String>,
     /// The result line's meaning; the first one counts.
     pub(crate) answer: Option<Answer>,
+    /// What a payload said on its standard output, and how that is read.
+    payload: Option<(KtapResults, Reading)>,
+    /// Bytes of a payload's output that are still kept.
+    room: usize,
 }
 
 impl Ktap {
+    pub(crate) fn new(reading: Option<Reading>) -> Self {
+        let payload = reading.map(|reading| (KtapResults::default(), reading));
+        Self { diagnostics: Vec::new(), answer: None, payload, room: MAX_OUTPUT }
+    }
+
     /// Takes a line; one that is neither a diagnostic nor the result of `test` says nothing.
     pub(crate) fn push(&mut self, line: &str, test: &str) {
-        if let Some(diagnostic) = line.strip_prefix("# ") {
+        if let Some(output) = line.strip_prefix('|')
+            && self.payload.is_some()
+        {
+            self.output(output);
+        } else if let Some(diagnostic) = line.strip_prefix("# ") {
             self.diagnostics.push(diagnostic.to_owned());
         } else if self.answer.is_none() {
             self.answer = self.result(line, test);
+        }
+    }
+
+    fn output(&mut self, line: &str) {
+        let Some((results, _)) = &mut self.payload else { return };
+        match line.split_at_checked(2) {
+            Some(("! ", _)) => results.cut(),
+            Some((stream @ ("1 " | "2 "), text)) => match self.room.checked_sub(text.len() + 1) {
+                Some(room) => {
+                    self.room = room;
+                    if stream == "1 " {
+                        results.push(text);
+                    }
+                    self.diagnostics.push(text.to_owned());
+                }
+                None => results.cut(),
+            },
+            _ => {}
+        }
+    }
+
+    /// What the test said: of a payload, its exit and its results together.
+    pub(crate) fn judged(&self) -> Option<Answer> {
+        let answer = self.answer.clone()?;
+        Some(match &self.payload {
+            Some((results, reading)) => results.judge(*reading, answer),
+            None => answer,
+        })
+    }
+
+    /// The results that a payload gave one by one.
+    pub(crate) fn subtests(&self) -> Vec<Subtest> {
+        match &self.payload {
+            Some((results, reading)) if results.count(*reading) => results.finished().0,
+            _ => Vec::new(),
         }
     }
 
@@ -57,7 +110,7 @@ mod tests {
     use kernrig_plan::Answer;
 
     fn answer(lines: &[&str]) -> Option<Answer> {
-        let mut ktap = Ktap::default();
+        let mut ktap = Ktap::new(None);
         for line in lines {
             ktap.push(line, "a::b");
         }

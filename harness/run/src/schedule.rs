@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kernrig_events::Event;
-use kernrig_plan::Suite;
+use kernrig_image::Payload;
+use kernrig_plan::{Reading, Suite};
 use kernrig_vm::{Accelerator, Launcher};
 
 use crate::suite::Driver;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub jobs: usize,
     /// The guest binary.
     pub guest: &'static [u8],
+    /// Programs of the user's own, each with how its result is read.
+    pub payloads: Arc<[(Payload, Reading)]>,
     /// Folder for what came out of each VM's ports; `None` keeps nothing.
     pub consoles: Option<PathBuf>,
     /// Nothing is started that would not end by then, and what to call that moment in reports.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use kernrig_catalog::Test;
 use kernrig_catalog::protocol::PROTOCOL;
-use kernrig_plan::{Answer, Fate, Taint};
+use kernrig_events::Subtest;
+use kernrig_plan::{Answer, Fate, Reading, Taint};
 use kernrig_vm::{Ended, Vm, VmError};
 
 use crate::answer::Ktap;
@@ -41,6 +42,7 @@ pub(crate) enum Stop {
 pub(crate) struct Ran {
     pub(crate) fate: Fate,
     pub(crate) diagnostics: Vec<String>,
+    pub(crate) subtests: Vec<Subtest>,
     /// The user interrupted the test: there is no verdict.
     pub(crate) cancelled: bool,
 }
@@ -149,14 +151,18 @@ impl Session {
         self.number + 1
     }
 
-    /// Runs a test to its fate.
-    pub(crate) fn run(&mut self, test: &Test, probe: bool) -> Ran {
-        self.run_with(test, &format!("probe={}", u8::from(probe)))
+    /// Runs a test to its fate; a payload with the way to read what it says.
+    pub(crate) fn run(&mut self, test: &Test, probe: bool, reading: Option<Reading>) -> Ran {
+        self.converse_to_the_end(test, &format!("probe={}", u8::from(probe)), reading)
     }
 
-    /// Runs a test with further words of the `run` command to its fate.
+    /// Runs a test of the catalog with further words of the `run` command to its fate.
     pub(crate) fn run_with(&mut self, test: &Test, words: &str) -> Ran {
-        let mut ktap = Ktap::default();
+        self.converse_to_the_end(test, words, None)
+    }
+
+    fn converse_to_the_end(&mut self, test: &Test, words: &str, reading: Option<Reading>) -> Ran {
+        let mut ktap = Ktap::new(reading);
         let result = self.converse(test, words, &mut ktap);
         let cancelled = result == Err(Stop::Cancelled);
         let fate = match result {
@@ -182,7 +188,8 @@ impl Session {
             Err(Stop::Broken(reason)) => Fate::Broken(reason),
         };
         self.console.close();
-        Ran { fate, diagnostics: ktap.diagnostics, cancelled }
+        let subtests = ktap.subtests();
+        Ran { fate, diagnostics: ktap.diagnostics, subtests, cancelled }
     }
 
     fn converse(&mut self, test: &Test, words: &str, ktap: &mut Ktap) -> Result<Fate, Stop> {
@@ -222,7 +229,7 @@ impl Session {
         self.taint = taint(values);
         let unsettled = values.iter().find(|(key, _)| key == "settle").map(|(_, why)| unsettled(why));
         self.rested = unsettled.is_none();
-        match &ktap.answer {
+        match &ktap.judged() {
             Some(Answer::Ok | Answer::Skip(_)) if unsettled.is_some() => {
                 Ok(Fate::Silent(unsettled.unwrap_or_default()))
             }

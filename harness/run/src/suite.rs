@@ -7,9 +7,11 @@ use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use kernrig_catalog::Test;
+use kernrig_catalog::protocol::PAYLOAD_GROUP;
 use kernrig_events::{Class, Event, Outcome, Verdict};
+use kernrig_image::Payload;
 use kernrig_klog::{Report, Severity};
-use kernrig_plan::{BOOT, Decision, END, Evidence, Suite, judge};
+use kernrig_plan::{BOOT, Decision, END, Evidence, Reading, Suite, judge};
 use kernrig_vm::{Boot as BootWords, BootFile, Launcher, Machine, VmSpec, base_cmdline};
 
 use crate::schedule::Settings;
@@ -54,7 +56,7 @@ impl Driver<'_> {
         if left.is_empty() {
             return;
         }
-        let files = match self.boot_files() {
+        let files = match self.boot_files(&left) {
             Ok(files) => files,
             Err(reason) => {
                 self.say(BOOT, Verdict::HarnessError { reason });
@@ -95,9 +97,11 @@ impl Driver<'_> {
         self.say_end(end);
     }
 
-    fn boot_files(&self) -> Result<BootFiles, String> {
+    fn boot_files(&self, tests: &VecDeque<&'static Test>) -> Result<BootFiles, String> {
         let kernel = &self.suite.kernel;
-        let image = kernrig_image::initramfs(kernel, self.settings.guest)
+        let payload = |test: &&'static Test| self.payload(test).map(|(payload, _)| payload);
+        let payloads: Vec<_> = tests.iter().filter_map(payload).collect();
+        let image = kernrig_image::initramfs(kernel, self.settings.guest, &payloads)
             .map_err(|e| format!("cannot make the initramfs: {e}"))?;
         let name = format!("{}.initramfs", file_name(&kernel.name));
         let path = self.settings.consoles.as_deref().unwrap_or(Path::new("")).join(name);
@@ -105,6 +109,12 @@ impl Driver<'_> {
             kernel: BootFile::read(&kernel.image).map_err(|e| e.to_string())?,
             initramfs: BootFile::from_bytes(&path, &image.bytes).map_err(|e| e.to_string())?,
         })
+    }
+
+    /// What a test is, if it is the user's own.
+    fn payload(&self, test: &Test) -> Option<&(Payload, Reading)> {
+        let name = test.name.strip_prefix(PAYLOAD_GROUP)?;
+        self.settings.payloads.iter().find(|(payload, _)| payload.name() == name)
     }
 
     fn boot(&self, files: &BootFiles) -> Boot {
@@ -257,7 +267,7 @@ impl Driver<'_> {
         let started = Instant::now();
         let taint_before = session.taint;
         let number = session.number_of_next_command();
-        let ran = session.run(test, self.suite.probe);
+        let ran = session.run(test, self.suite.probe, self.payload(test).map(|(_, reading)| *reading));
         let earlier = session.console.take_before(number);
         let sound = earlier.iter().all(|r| r.severity < Severity::Oops);
         end.extend(earlier.into_iter().map(|report| (before.to_owned(), report)));
@@ -275,6 +285,7 @@ impl Driver<'_> {
         let mut outcome = self.outcome(test.name, verdict);
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome.diagnostics = ran.diagnostics;
+        outcome.subtests = ran.subtests;
         outcome.reports = reports;
         outcome.console = session.console.take_excerpt();
         outcome.vm = vm;
@@ -312,6 +323,7 @@ impl Driver<'_> {
             verdict,
             seconds: 0.0,
             diagnostics: Vec::new(),
+            subtests: Vec::new(),
             reports: Vec::new(),
             console: String::new(),
             vm: 0,

@@ -52,7 +52,7 @@ impl Trial {
     /// The test did not pass.
     pub fn run(&mut self, test: &Test) -> Result<Duration, TrialError> {
         let started = Instant::now();
-        let ran = self.session.run(test, false);
+        let ran = self.session.run(test, false, None);
         match ran.fate {
             Fate::Answered { answer: Answer::Ok, .. } => Ok(started.elapsed()),
             other => Err(TrialError(format!("{} did not pass: {other:?}", test.name))),

@@ -1,6 +1,8 @@
 //! Processes, namespaces, credentials, modules, memory.
 
+use alloc::ffi::CString;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ptr::null_mut;
 
 use super::{Errno, Fd, arg, c_string, call, clone, nr, plain};
@@ -70,6 +72,20 @@ pub(crate) fn fork(flags: usize) -> Result<i32, Errno> {
     let flags = (flags & !clone::VM) | sig::CHLD as usize;
     // SAFETY: a null stack means a copy of this one; no address is passed.
     unsafe { call(nr::CLONE, [flags, 0, 0, 0, 0]) }.map(|pid| pid as i32)
+}
+
+/// Becomes another program; comes back only with the reason why not. No string may have a NUL in it.
+pub(crate) fn execve(path: &str, argv: &[String], environment: &[String]) -> Errno {
+    let c_strings = |texts: &[String]| texts.iter().map(|text| c_string(text)).collect::<Result<Vec<_>, _>>();
+    let (Ok(path), Ok(argv), Ok(environment)) = (c_string(path), c_strings(argv), c_strings(environment)) else {
+        return Errno::EINVAL;
+    };
+    let pointers =
+        |strings: &[CString]| -> Vec<usize> { strings.iter().map(|s| s.as_ptr() as usize).chain([0]).collect() };
+    let (argv_at, environment_at) = (pointers(&argv), pointers(&environment));
+    let args = [path.as_ptr() as usize, argv_at.as_ptr() as usize, environment_at.as_ptr() as usize];
+    // SAFETY: a NUL-terminated path and two lists of such strings, each ended by a null, all alive until the call.
+    unsafe { call(nr::EXECVE, args) }.err().unwrap_or(Errno::EINVAL)
 }
 
 pub(crate) fn unshare(flags: usize) -> Result<(), Errno> {

@@ -1,16 +1,18 @@
 //! `kernrig list`: the tests, one a line.
 
 use kernrig_catalog::{Kconfig, TESTS, Test, Version};
-use kernrig_plan::Selection;
 
-use crate::args::ListArgs;
+use crate::args::{Global, ListArgs};
 use crate::failure::Failure;
+use crate::matrix::manifest;
+use crate::payloads::Payloads;
 use crate::stdout;
 
-pub(crate) fn list(args: &ListArgs) -> Result<u8, Failure> {
+pub(crate) fn list(global: &Global, args: &ListArgs) -> Result<u8, Failure> {
     let all = args.tests.is_empty();
-    let selection = Selection::new(&args.tests).map_err(|e| Failure::new(e.to_string().replace("--test ", "")))?;
-    for test in TESTS.iter().filter(|test| all || selection.has(test)) {
+    let payloads = Payloads::declared(&manifest(global)?.1)?;
+    let selection = payloads.select(&args.tests).map_err(|e| Failure::new(e.to_string().replace("--test ", "")))?;
+    for test in TESTS.iter().chain(payloads.tests()).filter(|test| all || selection.has(test)) {
         stdout::line(test.name);
         if args.long {
             stdout::line(format!("    {}", test.purpose));
@@ -23,7 +25,8 @@ pub(crate) fn list(args: &ListArgs) -> Result<u8, Failure> {
 /// What a test needs of a kernel, in one line.
 fn needs(test: &Test) -> String {
     let needs = &test.needs;
-    let mut words = vec![format!("Linux {}", version(needs.since))];
+    let any = needs.since == Version(0, 0, 0);
+    let mut words = vec![if any { "any Linux".to_owned() } else { format!("Linux {}", version(needs.since)) }];
     words.extend(needs.until.map(|until| format!("before {}", version(until))));
     words.extend(needs.kconfig.iter().map(option));
     if !needs.modules.is_empty() {

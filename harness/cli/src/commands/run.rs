@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use kernrig_catalog::TESTS;
 use kernrig_events::{Event, Outcome};
-use kernrig_plan::{Decision, Selection, Suite, Variant};
+use kernrig_image::Payload;
+use kernrig_plan::{Decision, Reading, Selection, Suite, Variant};
 use kernrig_report::{Model, terminal};
 use kernrig_run::{Run, Settings};
 use kernrig_vm::{Launcher, Probe};
@@ -18,6 +18,7 @@ use crate::failure::{Failure, chain};
 use crate::machine;
 use crate::matrix::Matrix;
 use crate::out_dir::{OutDir, Report};
+use crate::payloads::Payloads;
 use crate::progress::Progress;
 use crate::resolve::Resolver;
 use crate::screen::Screen;
@@ -30,6 +31,7 @@ struct Order {
     candidates: Vec<Candidate>,
     variants: Vec<Shape>,
     selection: Selection,
+    payloads: Arc<[(Payload, Reading)]>,
     screen: Screen,
 }
 
@@ -51,11 +53,12 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
         accelerator: probe.accelerator,
         jobs: jobs(args, &order.variants),
         guest: kernrig_guest::GUEST,
+        payloads: Arc::clone(&order.payloads),
         consoles: Some(out.consoles()),
         deadline: args.deadline.map(|d| (started + d, deadline_name(d))),
         cancel: Arc::clone(&signals.cancel),
     };
-    let cells = TESTS.iter().filter(|t| order.selection.has(t)).count() * order.variants.len();
+    let cells = order.selection.tests().count() * order.variants.len();
     let progress = Progress::new(&order.screen, global.verbose, cells);
     let mut log = Log { out: &mut out, progress, model: Model::default() };
     let result = conduct(order, cells, settings, &probe, &signals, started, &mut log);
@@ -70,12 +73,14 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
 }
 
 fn order(global: &Global, args: &RunArgs) -> Result<Order, Failure> {
-    let selection = Selection::new(&args.tests).map_err(|e| Failure::new(e.to_string()))?;
     let matrix = Matrix::load(global, args.locked)?;
+    let payloads = Payloads::declared(&matrix.manifest)?.with(&args.payload)?;
+    let selection = payloads.select(&args.tests).map_err(|e| Failure::new(e.to_string()))?;
+    let payloads = payloads.read(&selection)?;
     let shape = |entry| Ok(Shape::new(entry, args.append.as_deref())?.sized(args.smp, args.memory));
     let variants = matrix.variants(&args.variant)?.iter().map(shape).collect::<Result<_, Failure>>()?;
     let candidates = matrix.choose(&args.kernels)?;
-    Ok(Order { candidates, variants, selection, screen: matrix.screen })
+    Ok(Order { candidates, variants, selection, payloads, screen: matrix.screen })
 }
 
 /// Everything between the first event and the last.

@@ -15,7 +15,7 @@ use crate::rig::{old_kernels, skipped};
 const MARKERS: u32 = 1000;
 
 fn spec(kernel: &Kernel) -> VmSpec {
-    let image = kernrig_image::initramfs(kernel, kernrig_guest::GUEST).expect("an initramfs");
+    let image = kernrig_image::initramfs(kernel, kernrig_guest::GUEST, &[]).expect("an initramfs");
     VmSpec {
         qemu: find_qemu().expect("QEMU"),
         accelerator: Accelerator::Tcg,

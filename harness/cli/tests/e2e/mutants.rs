@@ -29,7 +29,7 @@ struct Bench {
 
 impl Bench {
     fn spec(&self) -> VmSpec {
-        let image = kernrig_image::initramfs(&self.kernel, kernrig_guest::GUEST).expect("an initramfs");
+        let image = kernrig_image::initramfs(&self.kernel, kernrig_guest::GUEST, &[]).expect("an initramfs");
         VmSpec {
             qemu: find_qemu().expect("QEMU"),
             accelerator: Accelerator::Tcg,

@@ -247,7 +247,7 @@ fn urls(fields: &Fields<'_>) -> Result<Vec<UrlSpec>, ManifestError> {
 }
 
 /// A path: `~` is the home folder, relative ones begin at the file's folder.
-fn path(fields: &Fields<'_>, key: &str) -> Result<Option<PathBuf>, ManifestError> {
+pub(super) fn path(fields: &Fields<'_>, key: &str) -> Result<Option<PathBuf>, ManifestError> {
     let Some(text) = fields.text(key)? else { return Ok(None) };
     fields.refuse(text.is_empty(), key, || format!("{key:?} is empty"))?;
     Ok(Some(fields.folder().join(expand(&PathBuf::from(text)))))

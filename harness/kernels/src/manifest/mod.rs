@@ -1,7 +1,8 @@
-//! `kernels.toml`, the matrix: archives, kernels and variants, read so that a mistake is named with its line.
+//! `kernels.toml`, the matrix: archives, kernels, variants and payloads, read so that a mistake is named with its line.
 
 mod entry;
 mod fields;
+mod payload;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use crate::archive::{ArchiveSpec, PackageSpec, UrlSpec};
 use crate::local::ImageFiles;
 
 use fields::{Document, Fields};
+
+pub use payload::{PAYLOAD_DEADLINE_S, PayloadEntry, PayloadNeeds, Reading};
 
 /// The matrix that kernrig brings along: it works in an empty folder, and `kernrig init` writes it out.
 pub const SHIPPED: &str = include_str!("../../kernels.toml");
@@ -52,6 +55,8 @@ pub struct Manifest {
     pub kernels: Vec<KernelEntry>,
     /// `[[variant]]`, in order; `default` is always among them.
     pub variants: Vec<VariantEntry>,
+    /// `[[payload]]`, in order.
+    pub payloads: Vec<PayloadEntry>,
 }
 
 /// A `[[kernel]]` of the matrix.
@@ -164,13 +169,13 @@ impl Manifest {
     pub fn parse(text: &str, file: &Path) -> Result<Self, ManifestError> {
         let document = Document { text, file };
         let table = document.parse()?;
-        let top = Fields::new(&document, String::new(), &table, &["archive", "kernel", "variant"])?;
+        let top = Fields::new(&document, String::new(), &table, &["archive", "kernel", "variant", "payload"])?;
         let mut archives = Vec::new();
         for (name, fields) in top.tables("archive", entry::ARCHIVE_KEYS)? {
             archives.push(entry::archive(name, &fields)?);
         }
         archives.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut manifest = Self { archives, kernels: Vec::new(), variants: Vec::new() };
+        let mut manifest = Self { archives, kernels: Vec::new(), variants: Vec::new(), payloads: Vec::new() };
         for fields in top.list("kernel", entry::KERNEL_KEYS)? {
             let kernel = entry::kernel(&fields, &manifest.archives)?;
             let same = manifest.kernels.iter().any(|other| other.name == kernel.name);
@@ -182,6 +187,12 @@ impl Manifest {
             let same = manifest.variants.iter().any(|other| other.name == variant.name);
             fields.refuse(same, "name", || format!("there is another variant of the name {:?}", variant.name))?;
             manifest.variants.push(variant);
+        }
+        for fields in top.list("payload", payload::KEYS)? {
+            let payload = payload::payload(&fields)?;
+            let same = manifest.payloads.iter().any(|other| other.name == payload.name);
+            fields.refuse(same, "name", || format!("there is another payload of the name {:?}", payload.name))?;
+            manifest.payloads.push(payload);
         }
         manifest.add_default_variant();
         Ok(manifest)

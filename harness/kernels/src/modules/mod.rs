@@ -9,6 +9,7 @@ mod modinfo;
 mod requests;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::Module;
 
@@ -58,11 +59,23 @@ impl ModulesError {
     }
 }
 
-/// The roots of the closure that goes into every initramfs: what the catalog's tests ask for and what the self-tests
-/// break.
+/// What this process's payloads ask for, besides.
+static OF_PAYLOADS: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Adds modules that payloads ask for to [`roots`]: said once, before the first kernel is opened. Kernels of an archive
+/// are unpacked anew for them, and kept beside those without.
+pub fn carry_for_payloads(names: Vec<String>) {
+    let names = names.into_iter().map(|name| normal(&name)).collect();
+    // Said twice, the first word stands: kernels may have been opened by it.
+    OF_PAYLOADS.set(names).ok();
+}
+
+/// The roots of the closure that goes into every initramfs: what the catalog's tests ask for, what the self-tests break,
+/// and what payloads ask for.
 #[must_use]
 pub fn roots() -> Vec<&'static str> {
     let mut roots: Vec<_> = kernrig_catalog::modules().chain(SELFTEST_MODULES.iter().copied()).collect();
+    roots.extend(OF_PAYLOADS.get().into_iter().flatten().map(String::as_str));
     let mut seen = std::collections::HashSet::new();
     roots.retain(|root| seen.insert(*root));
     roots
