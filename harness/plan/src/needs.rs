@@ -19,8 +19,12 @@ pub(crate) fn unmet(test: &Test, kernel: &Kernel, cmdline: &str) -> Option<Strin
             let names: Vec<_> = missing.any.iter().map(|n| format!("CONFIG_{n}")).collect();
             return Some(format!("needs {}, which this kernel was built without", names.join(" or ")));
         }
-        let modular = needs.kconfig.iter().any(|k| k.any.iter().any(|n| config.get(n) == Some(&ConfigValue::Module)));
-        if let Some(module) = needs.modules.iter().find(|m| modular && !kernel.modules.iter().any(|k| k.name == **m)) {
+        // An option per module that has one; where an option is built in its module has no file.
+        let modular =
+            needs.kconfig.iter().filter(|k| k.any.iter().any(|n| config.get(n) == Some(&ConfigValue::Module)));
+        let (here, missing) =
+            needs.modules.iter().partition::<Vec<&str>, _>(|m| kernel.modules.iter().any(|k| k.name == **m));
+        if let Some(module) = missing.first().filter(|_| here.len() < modular.count()) {
             return Some(format!("needs the module {module}, which is not among this kernel's files"));
         }
     }
@@ -69,7 +73,7 @@ mod tests {
     use super::unmet;
 
     const TEST: Test = Test {
-        name: "overlay::x",
+        name: "union::overlay::x",
         purpose: "x",
         needs: Needs {
             since: Version(3, 18, 0),

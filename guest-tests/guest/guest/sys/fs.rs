@@ -27,6 +27,7 @@ pub(crate) const MNT_DETACH: usize = 2;
 /// Kinds in a mode, for `mknod` and `stat`.
 pub(crate) const S_IFMT: u32 = 0o17_0000;
 pub(crate) const S_IFCHR: u32 = 0o2_0000;
+pub(crate) const S_IFBLK: u32 = 0o6_0000;
 pub(crate) const S_IFDIR: u32 = 0o4_0000;
 pub(crate) const S_IFREG: u32 = 0o10_0000;
 pub(crate) const S_IFLNK: u32 = 0o12_0000;

@@ -4,6 +4,8 @@ mod cgroup;
 mod checkpoint;
 mod churn;
 mod container;
+#[expect(dead_code, reason = "swap is for tests to come")]
+mod disk;
 mod interface;
 mod ns;
 mod peer;
