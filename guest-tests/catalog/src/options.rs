@@ -30,3 +30,14 @@ pub(crate) const OVERLAY: Kconfig = option(&["OVERLAY_FS"], Version(3, 18, 0));
 pub(crate) const AUFS: Kconfig = option(&["AUFS_FS"], Version(2, 6, 0));
 /// Ubuntu's own patch, 11.10 to 15.04.
 pub(crate) const OVERLAYFS_UBUNTU: Kconfig = option(&["OVERLAYFS_FS"], Version(2, 6, 0));
+pub(crate) const IPV6: Kconfig = option(&["IPV6"], Version(2, 6, 0));
+pub(crate) const PACKET: Kconfig = option(&["PACKET"], Version(2, 6, 0));
+pub(crate) const BRIDGE: Kconfig = option(&["BRIDGE"], Version(2, 6, 0));
+pub(crate) const MACVLAN: Kconfig = option(&["MACVLAN"], Version(2, 6, 23));
+pub(crate) const IPVLAN: Kconfig = option(&["IPVLAN"], Version(3, 19, 0));
+pub(crate) const DUMMY: Kconfig = option(&["DUMMY"], Version(2, 6, 0));
+pub(crate) const TUN: Kconfig = option(&["TUN"], Version(2, 6, 0));
+pub(crate) const VLAN: Kconfig = option(&["VLAN_8021Q"], Version(2, 6, 0));
+pub(crate) const VXLAN: Kconfig = option(&["VXLAN"], Version(3, 7, 0));
+pub(crate) const NF_TABLES: Kconfig = option(&["NF_TABLES"], Version(3, 13, 0));
+pub(crate) const NF_TABLES_IPV4: Kconfig = option(&["NF_TABLES_IPV4"], Version(3, 13, 0));

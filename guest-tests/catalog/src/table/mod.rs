@@ -10,6 +10,7 @@ mod container;
 mod mount;
 mod net;
 mod ns;
+mod ns_net;
 mod security;
 mod selftests;
 mod setns;
@@ -22,6 +23,7 @@ pub const GROUPS: &[&[Test]] = &[
     ns::TESTS,
     mount::TESTS,
     setns::TESTS,
+    ns_net::TESTS,
     net::TESTS,
     cgroup2::TESTS,
     cgroup1::TESTS,

@@ -6,7 +6,9 @@ use super::{Errno, Fd, arg, call, nr, plain};
 pub(crate) mod net {
     pub(crate) const AF_UNIX: i32 = 1;
     pub(crate) const AF_INET: i32 = 2;
+    pub(crate) const AF_INET6: i32 = 10;
     pub(crate) const AF_NETLINK: i32 = 16;
+    pub(crate) const AF_PACKET: i32 = 17;
     pub(crate) const STREAM: i32 = 1;
     pub(crate) const DGRAM: i32 = 2;
     pub(crate) const RAW: i32 = 3;
@@ -57,6 +59,45 @@ pub(crate) fn inet_address(ip: [u8; 4], port: u16) -> [u8; 16] {
     address[2..4].copy_from_slice(&port.to_be_bytes());
     address[4..8].copy_from_slice(&ip);
     address
+}
+
+/// `struct sockaddr_in6`.
+pub(crate) fn inet6_address(ip: [u8; 16], port: u16) -> [u8; 28] {
+    let mut address = [0; 28];
+    address[..2].copy_from_slice(&(net::AF_INET6 as u16).to_ne_bytes());
+    address[2..4].copy_from_slice(&port.to_be_bytes());
+    address[8..24].copy_from_slice(&ip);
+    address
+}
+
+/// `setsockopt` with a value in the kernel's layout.
+pub(crate) fn setsockopt(socket: &Fd, level: i32, option: i32, value: &[u8]) -> Result<(), Errno> {
+    let args = [arg(socket.raw()), arg(level), arg(option), value.as_ptr() as usize, value.len()];
+    // SAFETY: the value is readable for its length.
+    unsafe { call(nr::SETSOCKOPT, args) }.map(drop)
+}
+
+/// `getsockopt`; how many bytes the kernel wrote.
+pub(crate) fn getsockopt(socket: &Fd, level: i32, option: i32, value: &mut [u8]) -> Result<usize, Errno> {
+    let mut length = value.len() as u32;
+    let at = core::ptr::from_mut(&mut length) as usize;
+    // SAFETY: the value is writable for the length that is passed, and the length is an int.
+    unsafe { call(nr::GETSOCKOPT, [arg(socket.raw()), arg(level), arg(option), value.as_mut_ptr() as usize, at]) }?;
+    Ok(length as usize)
+}
+
+/// No more is sent.
+pub(crate) fn shutdown_write(socket: &Fd) -> Result<(), Errno> {
+    const SHUT_WR: usize = 1;
+    plain(nr::SHUTDOWN, [arg(socket.raw()), SHUT_WR]).map(drop)
+}
+
+/// Two connected Unix sockets.
+pub(crate) fn socketpair(kind: i32) -> Result<(Fd, Fd), Errno> {
+    let mut ends = [0i32; 2];
+    // SAFETY: room for two ints.
+    unsafe { call(nr::SOCKETPAIR, [arg(net::AF_UNIX), arg(kind | net::CLOEXEC), 0, ends.as_mut_ptr() as usize]) }?;
+    Ok((Fd::new(ends[0] as usize), Fd::new(ends[1] as usize)))
 }
 
 /// There is something to read (or the other side has closed).

@@ -1,8 +1,7 @@
-//! Network interfaces of the namespace this process is in: state, MTU and address by ioctl, veth pairs by netlink.
-
-use alloc::vec::Vec;
+//! Network interfaces of the namespace this process is in: state, MTU and address by ioctl, the rest by netlink.
 
 use crate::sys::{self, Errno, Fd, net};
+use crate::tests::netlink::{self, Attributes};
 
 /// `struct ifreq`: a name and a union.
 #[repr(C)]
@@ -17,10 +16,12 @@ const SIOCSIFADDR: usize = 0x8916;
 const SIOCSIFNETMASK: usize = 0x891c;
 const SIOCGIFMTU: usize = 0x8921;
 const SIOCSIFMTU: usize = 0x8922;
+const SIOCGIFHWADDR: usize = 0x8927;
+const SIOCGIFINDEX: usize = 0x8933;
 
 const IFF_UP: u16 = 1;
 
-fn control(name: &str, request: usize, value: &[u8]) -> Result<[u8; 24], Errno> {
+pub(crate) fn control(name: &str, request: usize, value: &[u8]) -> Result<[u8; 24], Errno> {
     let socket = sys::socket(net::AF_INET, net::DGRAM | net::CLOEXEC, 0)?;
     let mut argument = Request { name: [0; 16], value: [0; 24] };
     argument.name[..name.len()].copy_from_slice(name.as_bytes());
@@ -30,7 +31,7 @@ fn control(name: &str, request: usize, value: &[u8]) -> Result<[u8; 24], Errno> 
     Ok(argument.value)
 }
 
-fn flags(name: &str) -> Result<u16, Errno> {
+pub(crate) fn flags(name: &str) -> Result<u16, Errno> {
     control(name, SIOCGIFFLAGS, &[]).map(|value| u16::from_ne_bytes([value[0], value[1]]))
 }
 
@@ -68,84 +69,81 @@ pub(crate) fn exists(name: &str) -> Result<bool, Errno> {
     }
 }
 
+/// Its number.
+pub(crate) fn index(name: &str) -> Result<u32, Errno> {
+    control(name, SIOCGIFINDEX, &[]).map(|value| u32::from_ne_bytes([value[0], value[1], value[2], value[3]]))
+}
+
+/// Its hardware address.
+pub(crate) fn hardware(name: &str) -> Result<[u8; 6], Errno> {
+    control(name, SIOCGIFHWADDR, &[]).map(|v| [v[2], v[3], v[4], v[5], v[6], v[7]])
+}
+
 const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
 const RTM_SETLINK: u16 = 19;
-/// `NLM_F_REQUEST | NLM_F_ACK`.
-const REQUEST: u16 = 5;
-/// `NLM_F_CREATE | NLM_F_EXCL`.
-const NEW: u16 = 0x600;
+const RTM_NEWADDR: u16 = 20;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_LINK: u16 = 5;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_NET_NS_PID: u16 = 19;
+const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
-const NLMSG_ERROR: u16 = 2;
 
 /// `struct ifinfomsg` of no interface in particular.
-const ANY_INTERFACE: [u8; 16] = [0; 16];
+pub(crate) const ANY_INTERFACE: [u8; 16] = [0; 16];
 
-fn put(message: &mut Vec<u8>, kind: u16, content: &[u8]) {
-    message.extend_from_slice(&((content.len() + 4) as u16).to_ne_bytes());
-    message.extend_from_slice(&kind.to_ne_bytes());
-    message.extend_from_slice(content);
-    message.resize(message.len().next_multiple_of(4), 0);
+fn named(name: &str) -> Attributes {
+    Attributes::default().put_text(IFLA_IFNAME, name)
 }
 
-fn put_name(message: &mut Vec<u8>, name: &str) {
-    let mut content = Vec::from(name.as_bytes());
-    content.push(0);
-    put(message, IFLA_IFNAME, &content);
+fn link_request(kind: u16, flags: u16, link: &Attributes) -> Result<(), Errno> {
+    netlink::request(netlink::ROUTE, kind, flags, &ANY_INTERFACE, link).map(drop)
+}
+
+/// Makes an interface of a kind in this namespace: upon another one (`lower`), with the kind's own attributes.
+pub(crate) fn make(kind: &str, name: &str, lower: Option<&str>, data: Option<&Attributes>) -> Result<(), Errno> {
+    let mut info = Attributes::default().put_text(IFLA_INFO_KIND, kind);
+    if let Some(data) = data {
+        info = info.nest(IFLA_INFO_DATA, data);
+    }
+    let mut link = named(name);
+    if let Some(lower) = lower {
+        link = link.put_u32(IFLA_LINK, index(lower)?);
+    }
+    link_request(RTM_NEWLINK, netlink::NEW, &link.nest(IFLA_LINKINFO, &info))
 }
 
 /// Makes a veth pair in this namespace.
 pub(crate) fn make_veth(name: &str, peer: &str) -> Result<(), Errno> {
-    let mut other = Vec::from(ANY_INTERFACE);
-    put_name(&mut other, peer);
-    let mut data = Vec::new();
-    put(&mut data, VETH_INFO_PEER, &other);
-    let mut info = Vec::new();
-    put(&mut info, IFLA_INFO_KIND, b"veth\0");
-    put(&mut info, IFLA_INFO_DATA, &data);
-    let mut link = Vec::from(ANY_INTERFACE);
-    put_name(&mut link, name);
-    put(&mut link, IFLA_LINKINFO, &info);
-    routing_request(RTM_NEWLINK, NEW, &link)
+    let other = [&ANY_INTERFACE[..], named(peer).bytes()].concat();
+    make("veth", name, None, Some(&Attributes::default().put(VETH_INFO_PEER, &other)))
+}
+
+/// Takes an interface away; of a pair both.
+pub(crate) fn delete(name: &str) -> Result<(), Errno> {
+    link_request(RTM_DELLINK, 0, &named(name))
 }
 
 /// Moves an interface into the network namespace of the process. Making it there at once is for 2.6.33 and later.
 pub(crate) fn move_to(name: &str, process: i32) -> Result<(), Errno> {
-    let mut link = Vec::from(ANY_INTERFACE);
-    put_name(&mut link, name);
-    put(&mut link, IFLA_NET_NS_PID, &process.to_ne_bytes());
-    routing_request(RTM_SETLINK, 0, &link)
+    link_request(RTM_SETLINK, 0, &named(name).put_u32(IFLA_NET_NS_PID, process.cast_unsigned()))
 }
 
-/// Sends one rtnetlink message and takes the kernel's answer.
-fn routing_request(kind: u16, flags: u16, content: &[u8]) -> Result<(), Errno> {
-    const ROUTE: i32 = 0;
-    let socket = sys::socket(net::AF_NETLINK, net::RAW | net::CLOEXEC, ROUTE)?;
-    let mut message = Vec::new();
-    message.extend_from_slice(&((content.len() + 16) as u32).to_ne_bytes());
-    message.extend_from_slice(&kind.to_ne_bytes());
-    message.extend_from_slice(&(REQUEST | flags).to_ne_bytes());
-    message.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0]);
-    message.extend_from_slice(content);
-    let mut kernel = [0u8; 12];
-    kernel[..2].copy_from_slice(&(net::AF_NETLINK as u16).to_ne_bytes());
-    sys::sendto(&socket, &message, &kernel)?;
-    answer(&socket)
+/// Moves an interface into the network namespace that the descriptor stands for (3.0).
+pub(crate) fn move_to_fd(name: &str, namespace: &Fd) -> Result<(), Errno> {
+    link_request(RTM_SETLINK, 0, &named(name).put_u32(IFLA_NET_NS_FD, namespace.raw().cast_unsigned()))
 }
 
-/// The error number in an NLMSG_ERROR, which is 0 for an acknowledgement.
-fn answer(socket: &Fd) -> Result<(), Errno> {
-    let mut buffer = [0u8; 1024];
-    let n = sys::recv(socket, &mut buffer, 0)?;
-    if n < 20 || u16::from_ne_bytes([buffer[4], buffer[5]]) != NLMSG_ERROR {
-        return Err(Errno::EBADMSG);
-    }
-    match i32::from_ne_bytes([buffer[16], buffer[17], buffer[18], buffer[19]]) {
-        0 => Ok(()),
-        errno => Err(Errno(-errno)),
-    }
+/// Gives it an IPv6 address in a /64 that is not looked for on the link first.
+pub(crate) fn set_address6(name: &str, ip: [u8; 16]) -> Result<(), Errno> {
+    const IFA_ADDRESS: u16 = 1;
+    const IFA_LOCAL: u16 = 2;
+    const IFA_F_NODAD: u8 = 2;
+    let mut fixed = [net::AF_INET6 as u8, 64, IFA_F_NODAD, 0, 0, 0, 0, 0];
+    fixed[4..].copy_from_slice(&index(name)?.to_ne_bytes());
+    let addresses = Attributes::default().put(IFA_LOCAL, &ip).put(IFA_ADDRESS, &ip);
+    netlink::request(netlink::ROUTE, RTM_NEWADDR, netlink::NEW, &fixed, &addresses).map(drop)
 }

@@ -7,6 +7,8 @@ mod container;
 #[expect(dead_code, reason = "swap is for tests to come")]
 mod disk;
 mod interface;
+mod net;
+mod netlink;
 mod ns;
 mod peer;
 mod scratch;
@@ -22,6 +24,7 @@ pub(crate) const GROUPS: &[&[Entry]] = &[
     ns::mount::TESTS,
     setns::TESTS,
     ns::net::TESTS,
+    net::TESTS,
     cgroup::v2_tests::TESTS,
     cgroup::v1_tests::TESTS,
     union::TESTS,

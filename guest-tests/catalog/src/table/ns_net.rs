@@ -1,0 +1,32 @@
+//! Network namespaces and what connects them.
+
+use crate::options::{INET, NET_NS, UNIX, VETH};
+use crate::test::{Test, test};
+
+pub(super) const TESTS: &[Test] = &[
+    // network_namespaces(7): usable from 2.6.29.
+    test(
+        "ns::net::loopback_is_own_and_down",
+        "a new network namespace has just its own lo, down, and its state is private",
+    )
+    .since(2, 6, 29)
+    .kconfig(&[NET_NS, INET])
+    .leaves_netns(),
+    test("ns::net::port_is_private", "one TCP port can be bound in two network namespaces and leads to each one's own")
+        .since(2, 6, 29)
+        .kconfig(&[NET_NS, INET])
+        .leaves_netns(),
+    test("ns::net::abstract_socket_is_private", "an abstract Unix socket answers in its own network namespace only")
+        .since(2, 6, 29)
+        .kconfig(&[NET_NS, UNIX])
+        .leaves_netns(),
+    test(
+        "ns::net::veth_connects_namespaces",
+        "a veth pair carries datagrams between two network namespaces, both ways",
+    )
+    .since(2, 6, 29)
+    .kconfig(&[NET_NS, INET, VETH])
+    .modules(&["veth"])
+    .deadline(20)
+    .leaves_netns(),
+];
