@@ -13,6 +13,7 @@ mod test_api;
 
 mod channel;
 mod command;
+mod dirt;
 mod files;
 mod heap;
 mod memory;

@@ -10,6 +10,7 @@ use kernrig_catalog::protocol::{EXIT_SKIP, MAX_DIAGNOSTICS, MAX_RESULTS, PAYLOAD
 
 use crate::channel::marker;
 use crate::command::Command;
+use crate::dirt::Surroundings;
 use crate::run::{Answer, Lines, await_token};
 use crate::serve::Session;
 use crate::sys::{self, End, Errno, Fd, PollFd, open};
@@ -52,6 +53,7 @@ pub(crate) fn run(session: &mut Session, command: &Command, name: &str) -> Resul
     marker(&session.nonce, &format!("begin {number} {}", command.name));
     let wanted: Vec<&str> = order.modules.iter().map(String::as_str).collect();
     let loaded = modules::load(&wanted);
+    let before = Surroundings::look();
     let child = Child::fork(session, &order).map_err(|errno| format!("cannot fork: {errno}"))?;
     session.ack(number);
     let Some(token) = await_token(session, number) else {
@@ -68,7 +70,7 @@ pub(crate) fn run(session: &mut Session, command: &Command, name: &str) -> Resul
     speech.answer.session.channel.make_raw();
     speech.result(number, &command.name, deadline, &outcome);
     // A program may have made network namespaces, and says nothing of it.
-    speech.answer.conclude(number, &token, all_gone, true);
+    speech.answer.conclude(number, &token, all_gone, true, || before.changed());
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use kernrig_catalog::protocol::{DONE, MAX_DIAGNOSTICS, PAYLOAD_GROUP};
 
 use crate::channel::marker;
 use crate::command::Command;
+use crate::dirt::{self, Surroundings};
 use crate::serve::{Session, taint};
 use crate::sys::{self, End, Fd, PollFd};
 use crate::test_api::{self, Check, Ctx, Entry, Stop};
@@ -86,6 +87,7 @@ pub(crate) fn run(session: &mut Session, command: &Command) -> Result<(), String
     ready::clear_warn_once();
     marker(&session.nonce, &format!("begin {number} {name}"));
     let loaded = modules::load(test.needs.modules);
+    let before = Surroundings::look();
     let child = fork_test(session, entry, &ctx, deadline, mutant).map_err(|errno| format!("cannot fork: {errno}"))?;
     session.ack(number);
     let Some(token) = await_token(session, number) else {
@@ -96,15 +98,17 @@ pub(crate) fn run(session: &mut Session, command: &Command) -> Result<(), String
     match loaded {
         Ok(()) => {
             let outcome = child.watch(deadline, |text| answer.diagnostic(text));
+            let dirt =
+                if matches!(outcome, Outcome::Answered(_)) && settle::anything_lives() { "processes" } else { "" };
             let all_gone = settle::kill_all();
             answer.session.channel.make_raw();
             answer.result(number, name, ctx.probe, deadline, outcome);
-            answer.conclude(number, &token, all_gone, test.uses_netns);
+            answer.conclude(number, &token, all_gone, test.uses_netns, || dirt::join(before.changed(), dirt));
         }
         Err(why) => {
             let all_gone = settle::kill_all();
             answer.result(number, name, ctx.probe, deadline, Outcome::Answered(Err(Stop::Fail(why))));
-            answer.conclude(number, &token, all_gone, false);
+            answer.conclude(number, &token, all_gone, false, String::new);
         }
     }
     Ok(())
@@ -285,8 +289,15 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// End marker, settling, taint.
-    pub(crate) fn conclude(&self, number: u32, token: &str, all_gone: bool, uses_netns: bool) {
+    /// End marker, settling, dirt, taint.
+    pub(crate) fn conclude(
+        &self,
+        number: u32,
+        token: &str,
+        all_gone: bool,
+        uses_netns: bool,
+        dirt: impl FnOnce() -> String,
+    ) {
         marker(&self.session.nonce, &format!("end {number} {token}"));
         settle::rcu();
         let settled = match (all_gone, !uses_netns || settle::netns()) {
@@ -294,7 +305,9 @@ impl<'a> Answer<'a> {
             (false, _) => " settle=unkillable",
             (true, false) => " settle=timeout",
         };
+        let dirt = dirt();
+        let dirt = if dirt.is_empty() { dirt } else { format!(" dirt={dirt}") };
         marker(&self.session.nonce, &format!("settled {number} {token}"));
-        self.say(&format!("{DONE} {number} taint={}{settled}", taint()));
+        self.say(&format!("{DONE} {number} taint={}{settled}{dirt}", taint()));
     }
 }

@@ -25,6 +25,20 @@ pub(crate) fn kill_all() -> bool {
     }
 }
 
+/// Whether a test that has given its verdict leaves processes behind: what is ending by itself is waited for.
+pub(crate) fn anything_lives() -> bool {
+    const LONGEST_MS: u64 = 500;
+    let until = sys::now_ms() + LONGEST_MS;
+    loop {
+        match sys::wait(-1, sys::WNOHANG) {
+            Err(Errno::ECHILD) => return false,
+            Ok(Some(_)) => {}
+            _ if sys::now_ms() > until => return true,
+            _ => sys::sleep_ms(1),
+        }
+    }
+}
+
 /// Lets a grace period pass and gives callbacks that wait for one the occasion to run, on each CPU.
 pub(crate) fn rcu() {
     const MEMBARRIER_CMD_GLOBAL: usize = 1;

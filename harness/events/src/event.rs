@@ -61,6 +61,9 @@ pub struct Outcome {
     /// What a payload said of its parts, in KTAP; empty for a test of kernrig's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subtests: Vec<Subtest>,
+    /// What the test left behind in its VM, which no other test then saw: `mounts`, `processes`, `cgroups`…
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dirt: Vec<String>,
     /// Every complaint of the kernel laid at this cell, the one of the verdict included.
     pub reports: Vec<Report>,
     /// The console between the cell's markers, cut to a bound; raw, so reporters clean it for their format.

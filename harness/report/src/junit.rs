@@ -210,7 +210,8 @@ fn case(place: &str, outcomes: &[&Outcome], names: &mut Names) -> TestCase {
         | Verdict::Lost { .. }
         | Verdict::BootFailure { .. } => TestResult::Failure { type_: kind, message, cause },
     };
-    let told = !matches!(result, TestResult::Success | TestResult::SkippedWithCause { .. });
+    let quiet = matches!(result, TestResult::Success | TestResult::SkippedWithCause { .. });
+    let told = !quiet || !outcome.dirt.is_empty();
     let mut case = TestCase::success("", time(outcomes.iter().map(|o| o.seconds).sum()));
     case.result = result;
     names.give(&mut case, &class, if name.is_empty() { "(no name)" } else { name });
@@ -242,6 +243,10 @@ fn parts_of(place: &str, outcomes: &[&Outcome], names: &mut Names) -> Vec<TestCa
 /// What the test said and the console cut.
 fn out_of(outcome: &Outcome) -> String {
     let mut lines: Vec<&str> = outcome.diagnostics.iter().map(String::as_str).collect();
+    let dirt = format!("left behind, for no other test to see: {}", outcome.dirt.join(", "));
+    if !outcome.dirt.is_empty() {
+        lines.push(&dirt);
+    }
     if !outcome.console.is_empty() {
         lines.push("--- console ---");
         lines.push(&outcome.console);

@@ -77,6 +77,9 @@ fn verdict(outcome: &Outcome) -> String {
     if !outcome.subtests.is_empty() && outcome.verdict == Verdict::Pass {
         line.push_str(&format!(": {}", parts(&outcome.subtests)));
     }
+    if !outcome.dirt.is_empty() {
+        line.push_str(&format!(" (left behind: {})", clean_line(&outcome.dirt.join(", "), WIDEST)));
+    }
     line
 }
 
@@ -102,8 +105,8 @@ pub fn summary(model: &Model) -> String {
         let weight = if missing.optional { "optional, not there" } else { "not to be had" };
         lines.push(format!("{}: {weight}: {}", missing.kernel, missing.reason));
     }
-    let bad = model.outcomes().filter(|o| matches!(o.verdict.class(), Class::Bad | Class::Harness));
-    let bad: Vec<_> = bad.map(verdict).chain(undone(model)).collect();
+    let notable = |o: &&Outcome| matches!(o.verdict.class(), Class::Bad | Class::Harness) || !o.dirt.is_empty();
+    let bad: Vec<_> = model.outcomes().filter(notable).map(verdict).chain(undone(model)).collect();
     if !bad.is_empty() {
         lines.push(String::new());
         lines.extend(bad);

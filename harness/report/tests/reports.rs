@@ -36,6 +36,7 @@ fn outcome(kernel: &str, variant: &str, test: &str, verdict: Verdict) -> Event {
         seconds: 1.2345,
         diagnostics: vec![format!("said {EVIL}")],
         subtests: vec![],
+        dirt: Vec::new(),
         reports: vec![],
         console: format!("console {EVIL}"),
         vm: 1,
@@ -208,6 +209,20 @@ fn each_verdict_has_its_element() {
     }
     assert_eq!(cases[&("debian-7.kernel".into(), "obtain".into())].element, "error");
     assert_eq!(cases[&("mine.kernel".into(), "obtain".into())].element, "skipped");
+}
+
+#[test]
+fn what_a_passing_test_left_behind_is_told() {
+    let Event::TestFinished(mut left) = outcome("debian-6.1", "default", "ns::uts::x", Verdict::Pass) else { panic!() };
+    left.dirt = vec!["mounts".into(), format!("files{EVIL}")];
+    let model = Model::of(&[started(), Event::TestFinished(left), finished()]);
+    let case = &cases(&model)[&("debian-6.1.ns.uts".to_owned(), "x".to_owned())];
+    assert_eq!(case.element, "", "a pass stays one");
+    assert!(
+        case.out.as_ref().is_some_and(|out| out.contains("left behind") && out.contains("mounts, files")),
+        "{case:?}"
+    );
+    assert!(terminal::summary(&model).contains("left behind: mounts, files"));
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) console: Console,
     /// Whether the kernel came to rest after the last test.
     pub(crate) rested: bool,
+    /// What the last test left behind, in the guest's words; empty if nothing.
+    pub(crate) dirt: Vec<String>,
     /// Taint word when the last command had settled.
     pub(crate) taint: Taint,
     vm: Vm,
@@ -79,6 +81,7 @@ impl Session {
         Ok(Self {
             console: Console::new(&nonce),
             rested: true,
+            dirt: Vec::new(),
             taint: Taint(0),
             vm,
             writer,
@@ -162,6 +165,7 @@ impl Session {
     }
 
     fn converse_to_the_end(&mut self, test: &Test, words: &str, reading: Option<Reading>) -> Ran {
+        self.dirt.clear();
         let mut ktap = Ktap::new(reading);
         let result = self.converse(test, words, &mut ktap);
         let cancelled = result == Err(Stop::Cancelled);
@@ -227,6 +231,8 @@ impl Session {
             }
         }
         self.taint = taint(values);
+        let dirt = values.iter().find(|(key, _)| key == "dirt").map_or("", |(_, kinds)| kinds.as_str());
+        self.dirt = dirt.split(',').filter(|kind| !kind.is_empty()).map(str::to_owned).collect();
         let unsettled = values.iter().find(|(key, _)| key == "settle").map(|(_, why)| unsettled(why));
         self.rested = unsettled.is_none();
         match &ktap.judged() {

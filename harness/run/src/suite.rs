@@ -280,12 +280,17 @@ impl Driver<'_> {
         };
         let answered = matches!(&ran.fate, kernrig_plan::Fate::Answered { answer, .. }
             if !matches!(answer, kernrig_plan::Answer::Timeout(_)));
-        let fit = sound && answered && session.rested && reports.iter().all(|r| r.severity < Severity::Oops);
+        let fit = sound
+            && answered
+            && session.rested
+            && session.dirt.is_empty()
+            && reports.iter().all(|r| r.severity < Severity::Oops);
         reports.extend(provoked);
         let mut outcome = self.outcome(test.name, verdict);
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome.diagnostics = ran.diagnostics;
         outcome.subtests = ran.subtests;
+        outcome.dirt = std::mem::take(&mut session.dirt);
         outcome.reports = reports;
         outcome.console = session.console.take_excerpt();
         outcome.vm = vm;
@@ -324,6 +329,7 @@ impl Driver<'_> {
             seconds: 0.0,
             diagnostics: Vec::new(),
             subtests: Vec::new(),
+            dirt: Vec::new(),
             reports: Vec::new(),
             console: String::new(),
             vm: 0,

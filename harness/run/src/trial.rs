@@ -67,6 +67,12 @@ impl Trial {
         ran.fate
     }
 
+    /// Whether the last test left its VM as it had found it.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.session.rested && self.session.dirt.is_empty()
+    }
+
     /// Has the guest write pairs of markers as fast as it can; gives how many whole pairs came out of the console.
     ///
     /// # Errors

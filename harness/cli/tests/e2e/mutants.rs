@@ -49,7 +49,7 @@ impl Bench {
             booted.unwrap_or_else(|e| panic!("{}: {e}", self.kernel.name)).0
         });
         let fate = trial.fate(test, mutant);
-        if matches!(fate, Fate::Answered { .. }) {
+        if matches!(fate, Fate::Answered { .. }) && trial.is_clean() {
             self.trial = Some(trial);
         }
         fate
