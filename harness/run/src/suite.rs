@@ -39,7 +39,7 @@ struct BootFiles {
 /// A VM that is up, or why there is none.
 enum Boot {
     Up(Box<Session>, u32),
-    Failed(Outcome),
+    Failed(Box<Outcome>),
     Interrupted,
 }
 
@@ -82,7 +82,7 @@ impl Driver<'_> {
                     // to leave tests undone, and the failure is reported all the same.
                     let seen_up = boot.as_ref().is_some_and(|b| b.verdict.class() != Class::Harness);
                     let reason = format!("the kernel did not come up: {}", outcome.verdict.explanation());
-                    keep_worse(&mut boot, outcome);
+                    keep_worse(&mut boot, *outcome);
                     failures += 1;
                     if !seen_up || failures > 1 {
                         self.not_reached(std::mem::take(&mut left), &reason);
@@ -122,7 +122,7 @@ impl Driver<'_> {
         let vm = self.vms.fetch_add(1, Ordering::Relaxed) + 1;
         let mut session = match self.launch(files, vm) {
             Ok(session) => session,
-            Err(reason) => return Boot::Failed(self.outcome(BOOT, Verdict::HarnessError { reason })),
+            Err(reason) => return Boot::Failed(Box::new(self.outcome(BOOT, Verdict::HarnessError { reason }))),
         };
         let stop = match session.boot() {
             Ok(()) => return Boot::Up(Box::new(session), vm),
@@ -152,7 +152,7 @@ impl Driver<'_> {
         outcome.reports = reports;
         outcome.console = console.take_excerpt();
         outcome.vm = vm;
-        Boot::Failed(outcome)
+        Boot::Failed(Box::new(outcome))
     }
 
     fn launch(&self, files: &BootFiles, vm: u32) -> Result<Session, String> {

@@ -9,5 +9,6 @@ mod interruption;
 mod markers;
 mod mutants;
 mod old_kernels;
+mod payload;
 mod rig;
 mod selftests;
