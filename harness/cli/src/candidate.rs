@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kernrig_kernels::Kernel;
-use kernrig_kernels::archive::{Archives, PackageSet, PackageSpec, UrlSpec};
+use kernrig_kernels::archive::{ArchiveError, Archives, PackageSet, PackageSpec, UrlSpec};
 use kernrig_kernels::cache::Cache;
 use kernrig_kernels::local::{self, ImageFiles};
 use kernrig_kernels::lock::Pin;
 
 use crate::failure::chain;
+
+const NO_ARCHIVES: &str = "this is a bug in kernrig: a kernel of an archive without archives";
 
 /// A kernel that was asked for.
 #[derive(Clone)]
@@ -52,10 +54,19 @@ impl Candidate {
     }
 
     /// The kernel on this machine, fetched and verified if need be; or why it is not to be had.
-    pub(crate) fn get(&self) -> Result<Kernel, String> {
+    ///
+    /// A version that the pool has lost is no more a candidate than one that lacks a part: it becomes optional.
+    pub(crate) fn get(&mut self) -> Result<Kernel, String> {
+        let Origin::Set(set) = &self.origin else { return self.get_named() };
+        let archives = self.archives.as_ref().ok_or(NO_ARCHIVES)?;
+        let result = archives.obtain_set(&self.name, set);
+        self.optional |= matches!(result, Err(ArchiveError::Gone { .. }));
+        result.map_err(|e| chain(&e))
+    }
+
+    fn get_named(&self) -> Result<Kernel, String> {
         let name = Some(self.name.as_str());
-        let archives =
-            || self.archives.as_ref().ok_or("this is a bug in kernrig: a kernel of an archive without archives");
+        let archives = || self.archives.as_ref().ok_or(NO_ARCHIVES);
         match &self.origin {
             Origin::Newest(spec, pin) => archives()?
                 .obtain(&self.name, spec, pin.as_ref())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use globset::{GlobBuilder, GlobMatcher};
 use kernrig_kernels::archive::{Archives, Options};
 use kernrig_kernels::local;
-use kernrig_kernels::lock::Lock;
+use kernrig_kernels::lock::{Lock, LockError};
 use kernrig_kernels::manifest::{DEFAULT_GROUP, DEFAULT_VARIANT, KernelEntry, Manifest, Source, VariantEntry};
 
 use crate::args::{Global, KernelChoice};
@@ -29,12 +29,37 @@ pub(crate) struct Matrix {
     pub(crate) manifest: Manifest,
     pub(crate) archives: Arc<Archives>,
     pub(crate) lock: Lock,
+    /// Nothing but what is pinned may be taken.
+    locked: bool,
     pub(crate) screen: Screen,
 }
 
 impl Matrix {
     /// Reads `--config`, else `./kernels.toml`, else what is compiled in; and the lock beside it.
     pub(crate) fn load(global: &Global, locked: bool) -> Result<Self, Failure> {
+        Self::with_lock(global, locked, |file| Lock::load(file).map_err(|e| Failure::new(e.to_string())))
+    }
+
+    /// As [`Matrix::load`], for writing the lock anew: one that is not understood (a merge left its markers in it) is
+    /// taken for empty, and the reason is given.
+    pub(crate) fn load_to_lock_anew(global: &Global) -> Result<(Self, Option<String>), Failure> {
+        let mut unsound = None;
+        let matrix = Self::with_lock(global, false, |file| match Lock::load(file) {
+            Ok(lock) => Ok(lock),
+            Err(LockError::Format { path, reason }) => {
+                unsound = Some(format!("{}: {reason}", path.display()));
+                Ok(Lock::default())
+            }
+            Err(e) => Err(Failure::new(e.to_string())),
+        })?;
+        Ok((matrix, unsound))
+    }
+
+    fn with_lock(
+        global: &Global,
+        locked: bool,
+        lock: impl FnOnce(&Path) -> Result<Lock, Failure>,
+    ) -> Result<Self, Failure> {
         let (file, manifest) = manifest(global)?;
         for (name, _) in &global.mirror {
             let known =
@@ -45,7 +70,7 @@ impl Matrix {
                     .next(format!("there are {}", known.join(", "))));
             }
         }
-        let lock = Lock::load(&lock_file(file.as_deref())).map_err(|e| Failure::new(e.to_string()))?;
+        let lock = lock(&lock_file(file.as_deref()))?;
         let screen = Screen::new(global);
         let options = Options {
             cache: cache_folder(global)?,
@@ -57,7 +82,7 @@ impl Matrix {
         };
         let archives = Archives::new(options, manifest.archives.clone())
             .map_err(|e| Failure::new(chain(&e)).next("choose another folder with --cache DIR"))?;
-        Ok(Self { file, manifest, archives: Arc::new(archives), lock, screen })
+        Ok(Self { file, manifest, archives: Arc::new(archives), lock, locked, screen })
     }
 
     /// Where the pins are.
@@ -180,6 +205,11 @@ impl Matrix {
                 Ok(kernels) => kernels.into_iter().map(|(name, path)| one(&name, Origin::Path(path))).collect(),
                 Err(e) => lone(Origin::Failed(chain(&e))),
             },
+            Source::Every(_) if self.locked => lone(Origin::Failed(format!(
+                "--locked: {} stands for whatever versions there are, and kernels.lock pins none of them; \
+                 run it without --locked",
+                entry.name
+            ))),
             Source::Every(spec) => match self.archives.resolve(spec) {
                 Ok(resolution) => {
                     let sets = resolution.complete.into_iter();

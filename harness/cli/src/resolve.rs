@@ -99,7 +99,7 @@ pub(crate) fn fetch(candidates: Vec<Candidate>) -> Receiver<Resolved> {
         std::thread::spawn(move || {
             loop {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                let Some(candidate) = next else { return };
+                let Some(mut candidate) = next else { return };
                 let result = candidate.get();
                 if sender.send((candidate, result)).is_err() {
                     return;

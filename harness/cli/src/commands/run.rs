@@ -184,6 +184,7 @@ fn deadline_name(deadline: std::time::Duration) -> String {
 fn dry_run(order: &Order) -> Result<u8, Failure> {
     let mut code = 0;
     for candidate in &order.candidates {
+        let mut candidate = candidate.clone();
         let kernel = match candidate.get() {
             Ok(kernel) => Arc::new(kernel),
             Err(reason) => {

@@ -66,3 +66,51 @@ fn a_variant_that_leaves_out_no_test_is_an_error() {
     assert_eq!(code, 2);
     assert!(stderr.contains("variant x") && stderr.contains("cgruop1::*"), "{stderr}");
 }
+
+/// A matrix with one kernel in an archive that is a folder of this machine and has nothing.
+const NOWHERE: &str = r#"
+[archive.debian]
+url = "file:/nowhere"
+[[kernel]]
+name = "one"
+package = { archive = "debian", suite = "s", name = "linux-image-6.1.*-amd64" }
+[[kernel]]
+name = "all-{version}"
+group = "wide"
+every = true
+package = { archive = "debian", suite = "s", name = "linux-image-*-amd64" }
+"#;
+
+#[test]
+fn locked_refuses_what_stands_for_every_version() {
+    let folder = folder();
+    fs::write(folder.path().join("kernels.toml"), NOWHERE).expect("a file");
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["run", "--dry-run", "--locked", "--group", "wide"]));
+    assert_eq!(code, 2, "{stdout}{stderr}");
+    assert!(stdout.contains("all-{version}: no kernel: --locked"), "{stdout}{stderr}");
+}
+
+#[test]
+fn a_lock_with_merge_markers_is_refused_by_a_run_and_kept_where_nothing_can_take_its_place() {
+    let folder = folder();
+    fs::write(folder.path().join("kernels.toml"), NOWHERE).expect("a file");
+    let lock = folder.path().join("kernels.lock");
+    fs::write(&lock, "<<<<<<< HEAD\n").expect("a file");
+    let (code, _, stderr) = finish(kernrig(&folder).args(["run", "--dry-run"]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("kernels.lock") && stderr.contains("lock --update"), "{stderr}");
+    let (code, _, stderr) = finish(kernrig(&folder).args(["kernels", "lock", "--update"]));
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("it stays as it is") && stderr.contains("/nowhere"), "{stderr}");
+    assert_eq!(fs::read_to_string(&lock).expect("there"), "<<<<<<< HEAD\n");
+}
+
+#[test]
+fn a_pipe_in_the_hand_is_told_and_not_waited_for() {
+    let folder = folder();
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().expect("mkfifo");
+    assert!(made.success());
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["check", "./pipe", "/dev/zero"]));
+    assert_eq!(code, 2, "{stdout}");
+    assert_eq!(stderr.matches("neither a file nor a folder").count(), 2, "{stderr}");
+}

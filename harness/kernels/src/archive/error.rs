@@ -128,6 +128,18 @@ pub enum ArchiveError {
         /// The entry.
         kernel: String,
     },
+    /// An index lists what the pool no longer has.
+    #[error("kernel {kernel}: {package} {version} is withdrawn: still in the index, and gone from the archive ({url})")]
+    Gone {
+        /// The kernel.
+        kernel: String,
+        /// The image package.
+        package: String,
+        /// Its version.
+        version: String,
+        /// What is not there.
+        url: String,
+    },
     /// What is pinned is gone.
     #[error(
         "kernel {kernel}: {package} {version} is pinned in kernels.lock, but no archive has it any more, and --locked \

@@ -42,9 +42,16 @@ impl Archives {
     /// The set of a pin, such as one that [`Archives::resolve`] lists: the `wide` group is made of these.
     ///
     /// # Errors
-    /// [`ArchiveError`].
+    /// [`ArchiveError`]; [`ArchiveError::Gone`] where a file of it is listed and not there.
     pub fn obtain_set(&self, name: &str, set: &super::PackageSet) -> Result<Kernel, ArchiveError> {
-        self.obtain_pinned(name, &Pin { seen: String::new(), packages: set.packages.clone() }, None)
+        let pin = Pin { seen: String::new(), packages: set.packages.clone() };
+        self.obtain_pinned(name, &pin, None).map_err(|error| match error {
+            ArchiveError::Fetch(FetchError::Missing { url }) => {
+                let (package, version) = (set.name().to_owned(), set.version().to_owned());
+                ArchiveError::Gone { kernel: name.to_owned(), package, version, url }
+            }
+            other => other,
+        })
     }
 
     /// A kernel of one or several files by URL, each with its hash: packages or a bzImage.

@@ -7,19 +7,29 @@ use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
 /// Redirects are the caller's: each may lead through another proxy.
-pub(super) fn agent(proxy: Option<&str>) -> Agent {
+///
+/// # Errors
+/// What is wrong with the proxy: one that was asked for and is passed over would be noticed by nobody.
+pub(super) fn agent(proxy: Option<&str>) -> Result<Agent, String> {
+    let proxy = proxy.map(|proxy| ureq::Proxy::new(proxy).map_err(|error| unusable(proxy, &error))).transpose()?;
     let tls = TlsConfig::builder().root_certs(roots()).build();
-    Agent::config_builder()
+    Ok(Agent::config_builder()
         .user_agent(super::USER_AGENT)
         .tls_config(tls)
-        .proxy(proxy.and_then(|proxy| ureq::Proxy::new(proxy).ok()))
+        .proxy(proxy)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .timeout_connect(Some(Duration::from_secs(20)))
         .timeout_recv_response(Some(super::STALLED))
         .timeout_per_read(Some(super::STALLED))
         .build()
-        .into()
+        .into())
+}
+
+/// Without the user and password that may stand in it.
+fn unusable(proxy: &str, error: &ureq::Error) -> String {
+    let shown = proxy.rsplit_once('@').map_or(proxy, |(_, host)| host);
+    format!("the proxy of https_proxy or all_proxy, {shown:?}, cannot be used: {error}; write http://HOST:PORT")
 }
 
 /// The system's certificates where there are any (a site may have added its own), else Mozilla's: a bare container

@@ -102,9 +102,9 @@ pub(crate) struct Expected<'a> {
 
 /// Gets files.
 pub(crate) struct Fetcher {
-    direct: ureq::Agent,
-    /// Through the proxy for `https:`.
-    tunnel: ureq::Agent,
+    direct: Result<ureq::Agent, String>,
+    /// Through the proxy for `https:`, or why there is no way through it.
+    tunnel: Result<ureq::Agent, String>,
     proxies: Proxies,
     offline: bool,
     progress: Option<Progress>,
@@ -229,6 +229,8 @@ impl Fetcher {
             return proxy::get(proxy, url, all).map_err(|error| transport(url, &error));
         }
         let agent = if url.starts_with("https://") && !excepted { &self.tunnel } else { &self.direct };
+        let agent = agent.as_ref();
+        let agent = agent.map_err(|reason| FetchError::Transport { url: url.to_owned(), reason: reason.clone() })?;
         match agent.get(url).config().timeout_recv_body(Some(all)).http_status_as_error(false).build().call() {
             Ok(response) => {
                 let location = response.headers().get("location").and_then(|value| value.to_str().ok());
@@ -358,6 +360,15 @@ mod tests {
         let busy = fetcher.bytes(&format!("http://{address}/busy"), 10).unwrap_err().to_string();
         assert!(busy.contains("/busy: the server answers 503"), "{busy}");
         assert!(server.join().unwrap()[1].starts_with("GET /there "));
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_named_without_its_password() {
+        let https = Some("gopher://me:secret@proxy.test:70".to_owned());
+        let fetcher = Fetcher::with(Proxies { https, ..Proxies::default() }, false, None);
+        let error = fetcher.bytes("https://mirror.test/x", 10).unwrap_err().to_string();
+        assert!(error.contains("https_proxy") && error.contains("proxy.test:70"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[test]

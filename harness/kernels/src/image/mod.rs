@@ -84,6 +84,10 @@ impl BzImage {
     /// [`ImageError`], which names the file and says what it looks like instead.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         let read = |source| ImageError::Read { path: path.to_owned(), source };
+        // Opening a pipe would wait for somebody to write to it, and a device may never end.
+        if !std::fs::metadata(path).map_err(read)?.is_file() {
+            return Err(read(std::io::Error::other("it is no regular file")));
+        }
         let mut bytes = Vec::new();
         std::fs::File::open(path).map_err(read)?.take(MAX_IMAGE).read_to_end(&mut bytes).map_err(read)?;
         Self::from_bytes(path, bytes)

@@ -102,6 +102,9 @@ pub fn open_path(name: Option<&str>, path: &Path, cache: &Cache) -> Result<Kerne
     if path.is_dir() {
         return if find::is_tree(&path) { open_tree(name, &path, cache) } else { open_root(name, &path, cache) };
     }
+    if path.exists() && !path.is_file() {
+        return Err(LocalError::io("read", &path)(std::io::Error::other("it is neither a file nor a folder")));
+    }
     if !path.is_file() {
         return Err(LocalError::NotFound(path));
     }

@@ -116,7 +116,7 @@ fn of_candidate(matrix: &Matrix, candidate: &Candidate, group: &str) -> String {
         }
         Origin::Failed(reason) => row(name, group, "-", &format!("not to be had: {reason}")),
         Origin::Urls(urls) => row(name, group, urls.first().map_or("-", |u| &u.url), "by URL"),
-        Origin::Image(_) | Origin::Path(_) | Origin::Packages(_) => match candidate.get() {
+        Origin::Image(_) | Origin::Path(_) | Origin::Packages(_) => match candidate.clone().get() {
             Ok(kernel) => row(name, group, &kernel.release, "on this machine"),
             Err(reason) => row(name, group, "-", &format!("not to be had: {reason}")),
         },

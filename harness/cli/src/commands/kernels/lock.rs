@@ -10,7 +10,8 @@ use crate::stdout;
 
 /// Pins what is not pinned yet; with `update` everything that was asked for, anew.
 pub(super) fn lock(global: &Global, choice: &KernelChoice, update: bool) -> Result<u8, Failure> {
-    let mut matrix = Matrix::load(global, false)?;
+    let (mut matrix, unsound) =
+        if update { Matrix::load_to_lock_anew(global)? } else { (Matrix::load(global, false)?, None) };
     let newest = matrix.choose(choice)?.into_iter().filter_map(|candidate| match candidate.origin {
         Origin::Newest(spec, pin) if update || pin.is_none() => Some((candidate.name, spec)),
         _ => None,
@@ -20,6 +21,14 @@ pub(super) fn lock(global: &Global, choice: &KernelChoice, update: bool) -> Resu
     lock.retain(|name| matrix.manifest.kernels.iter().any(|entry| entry.name == name));
     let (moved, errors) = matrix.archives.update(&entries, &mut lock);
     let path = matrix.lock_file();
+    if let Some(reason) = &unsound {
+        if moved.is_empty() {
+            errors.iter().for_each(|error| stdout::note(format!("error: {}", chain(error))));
+            return Err(Failure::new(reason.clone()).next("nothing was resolved in its place: it stays as it is"));
+        }
+        stdout::note(format!("warning: {reason}"));
+        stdout::note(format!("  {} is written anew, with what was asked for and nothing else", path.display()));
+    }
     lock.save(&path).map_err(|e| Failure::new(chain(&e)))?;
     moved.iter().for_each(|moved| stdout::line(moved.to_string()));
     if moved.is_empty() && errors.is_empty() {
