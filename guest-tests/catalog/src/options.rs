@@ -41,3 +41,24 @@ pub(crate) const VLAN: Kconfig = option(&["VLAN_8021Q"], Version(2, 6, 0));
 pub(crate) const VXLAN: Kconfig = option(&["VXLAN"], Version(3, 7, 0));
 pub(crate) const NF_TABLES: Kconfig = option(&["NF_TABLES"], Version(3, 13, 0));
 pub(crate) const NF_TABLES_IPV4: Kconfig = option(&["NF_TABLES_IPV4"], Version(3, 13, 0));
+
+// What v2 groups need beyond the controllers above. Versions are those of the options, not of their v2 files.
+pub(crate) const FAIR_GROUP_SCHED: Kconfig = option(&["FAIR_GROUP_SCHED"], Version(2, 6, 24));
+pub(crate) const CFS_BANDWIDTH: Kconfig = option(&["CFS_BANDWIDTH"], Version(3, 2, 0));
+pub(crate) const CPUSETS: Kconfig = option(&["CPUSETS"], Version(2, 6, 12));
+pub(crate) const BLK_CGROUP: Kconfig = option(&["BLK_CGROUP"], Version(2, 6, 33));
+pub(crate) const BLK_DEV_THROTTLING: Kconfig = option(&["BLK_DEV_THROTTLING"], Version(2, 6, 37));
+pub(crate) const CGROUP_HUGETLB: Kconfig = option(&["CGROUP_HUGETLB"], Version(3, 6, 0));
+pub(crate) const CGROUP_BPF: Kconfig = option(&["CGROUP_BPF"], Version(4, 10, 0));
+pub(crate) const PSI: Kconfig = option(&["PSI"], Version(4, 20, 0));
+pub(crate) const SWAP: Kconfig = option(&["SWAP"], Version(2, 6, 0));
+/// Part of MEMCG since 6.1 (e55b9f96860f).
+pub(crate) const MEMCG_SWAP: Kconfig = Kconfig {
+    any: &["MEMCG_SWAP", "CGROUP_MEM_RES_CTLR_SWAP"],
+    since: Version(2, 6, 29),
+    until: Some(Version(6, 1, 0)),
+};
+pub(crate) const BPF_SYSCALL: Kconfig = option(&["BPF_SYSCALL"], Version(3, 18, 0));
+pub(crate) const INOTIFY_USER: Kconfig = option(&["INOTIFY_USER"], Version(2, 6, 27));
+/// RAM disks, the module `brd`.
+pub(crate) const BLK_DEV_RAM: Kconfig = option(&["BLK_DEV_RAM"], Version(2, 6, 0));

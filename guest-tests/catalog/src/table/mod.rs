@@ -4,6 +4,12 @@
 
 mod cgroup1;
 mod cgroup2;
+mod cgroup2_borders;
+mod cgroup2_cpu;
+mod cgroup2_devices;
+mod cgroup2_memory;
+mod cgroup2_tasks;
+mod cgroup2_tree;
 mod checkpoint;
 mod churn;
 mod container;
@@ -26,6 +32,12 @@ pub const GROUPS: &[&[Test]] = &[
     ns_net::TESTS,
     net::TESTS,
     cgroup2::TESTS,
+    cgroup2_tree::TESTS,
+    cgroup2_tasks::TESTS,
+    cgroup2_memory::TESTS,
+    cgroup2_cpu::TESTS,
+    cgroup2_devices::TESTS,
+    cgroup2_borders::TESTS,
     cgroup1::TESTS,
     union::TESTS,
     checkpoint::TESTS,

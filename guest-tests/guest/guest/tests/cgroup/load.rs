@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::Group;
 use crate::sys::{self, End, nr, sig};
-use crate::test_api::{Check, Stop, time_left};
+use crate::test_api::{Check, OrStop as _, Stop, time_left};
 use crate::tests::peer::Peer;
 
 /// A process in the group that answers each word with `done`.
@@ -34,7 +34,8 @@ pub(super) fn forker(group: &Group) -> Result<Peer, Stop> {
     })
 }
 
-fn member(group: &Group, act: impl Fn(&str) -> Result<String, Stop>) -> Result<Peer, Stop> {
+/// A process in the group that answers each word as `act` says.
+pub(super) fn member(group: &Group, act: impl Fn(&str) -> Result<String, Stop>) -> Result<Peer, Stop> {
     let peer = Peer::start(0, |test| {
         group.join()?;
         test.say("joined");
@@ -47,7 +48,7 @@ fn member(group: &Group, act: impl Fn(&str) -> Result<String, Stop>) -> Result<P
 }
 
 /// Takes fresh memory and writes to each page of it.
-fn touch(bytes: usize) -> Check {
+pub(super) fn touch(bytes: usize) -> Check {
     const PAGE: usize = 4096;
     let memory = sys::map_anonymous(bytes);
     ensure!(!memory.is_null(), "mmap of {bytes} bytes failed");
@@ -67,6 +68,30 @@ pub(super) fn only_the_offender_is_killed(offender: &Group, sibling: &Group) -> 
     let end = over.death()?;
     ensure!(end == End::Signal(sig::KILL), "the process above its limit {end}, not killed by SIGKILL");
     under.ask("4").map(drop)
+}
+
+/// A process in the group that takes all it can get of the first CPU, the same for each of them.
+pub(super) fn spinning(group: &Group) -> Result<Peer, Stop> {
+    let peer = Peer::start(0, |test| {
+        pin_to_first_cpu()?;
+        group.join()?;
+        test.say("joined");
+        loop {
+            core::hint::spin_loop();
+        }
+    })?;
+    peer.hear()?;
+    Ok(peer)
+}
+
+fn pin_to_first_cpu() -> Check {
+    let mut all = sys::sched_getaffinity().or_fail("sched_getaffinity")?;
+    let mut found = false;
+    for word in &mut all {
+        *word = if found { 0 } else { *word & word.wrapping_neg() };
+        found |= *word != 0;
+    }
+    sys::sched_setaffinity(&all).or_fail("sched_setaffinity to one CPU")
 }
 
 /// A number in memory that is shared with children.

@@ -1,6 +1,7 @@
 //! Control groups: a hierarchy is mounted for the test, its groups are removed when they go out of scope.
 
 mod load;
+mod ram_disk;
 pub(crate) mod v1;
 pub(crate) mod v1_tests;
 pub(crate) mod v2;

@@ -13,7 +13,7 @@ use crate::sys;
 use crate::test_api::{Check, OrStop as _, Stop};
 use crate::tests::scratch;
 
-const AT: &str = "/tmp/cgroup2";
+pub(super) const AT: &str = "/tmp/cgroup2";
 
 /// The root of the hierarchy; what was enabled below it is disabled when dropped, so that v1 can have it.
 pub(crate) struct Root {

@@ -1,10 +1,27 @@
 //! Tests of the v2 hierarchy.
 
+mod borders;
+mod cpu;
+mod devices;
+mod memory;
+mod tasks;
+mod tree;
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+
 use super::load::{forker, only_the_offender_is_killed, resident, stops_and_goes_on};
 use super::{Group, eventually, v2};
-use crate::sys::{End, sig};
-use crate::test_api::{Check, Ctx, Entry};
+use crate::files;
+use crate::sys::{End, Errno, sig};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop};
 use crate::tests::scratch;
+
+/// The tables of the group, in the catalog's order.
+pub(crate) use {
+    borders::TESTS as BORDERS, cpu::TESTS as CPU, devices::TESTS as DEVICES, memory::TESTS as MEMORY,
+    tasks::TESTS as TASKS, tree::TESTS as TREE,
+};
 
 /// In the catalog's order.
 pub(crate) const TESTS: &[Entry] = &[
@@ -63,7 +80,7 @@ pub(crate) fn pids_max_refuses_fork(_: &Ctx) -> Check {
 fn freeze(group: &Group, on: bool) -> Check {
     group.set("cgroup.freeze", if on { "1" } else { "0" })?;
     let wanted = Some(u64::from(on));
-    let so = eventually(10_000, || group.count("cgroup.events", "frozen") == wanted);
+    let so = eventually(5_000, || group.count("cgroup.events", "frozen") == wanted);
     ensure!(so, "cgroup.freeze {} was written, cgroup.events says `{}`", u8::from(on), group.get("cgroup.events")?);
     Ok(())
 }
@@ -91,4 +108,37 @@ pub(crate) fn kill_kills_all(_: &Ctx) -> Check {
         ensure!(end == End::Signal(sig::KILL), "the process in {place} {end}, not killed by SIGKILL");
     }
     bystander.ask("alive?").map(drop)
+}
+
+/// The kernel must refuse the write with just that error.
+fn refuses(group: &Group, name: &str, value: &str, expected: Errno, why: &str) -> Check {
+    match files::write(&group.file(name), value) {
+        Err(errno) if errno == expected => Ok(()),
+        Ok(()) => fail!("`{value}` was taken by {name} {why}"),
+        Err(errno) => fail!("`{value}` to {name} {why}: {errno}, not {expected}"),
+    }
+}
+
+/// Whether a controller's name is in that file of the group.
+fn lists(group: &Group, file: &str, controller: &str) -> Result<bool, Stop> {
+    Ok(group.get(file)?.split_whitespace().any(|word| word == controller))
+}
+
+/// The path of a process in the v2 hierarchy.
+fn path_of(process: &str) -> Result<String, Stop> {
+    let text = files::read_text(&format!("/proc/{process}/cgroup")).or_fail(&format!("read /proc/{process}/cgroup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("0::"));
+    line.map(|path| path.to_string())
+        .ok_or_else(|| Stop::Fail(format!("no line of the v2 hierarchy in /proc/{process}/cgroup: {text:?}")))
+}
+
+/// The number in a file, whatever it counts.
+fn number(group: &Group, name: &str) -> Result<u64, Stop> {
+    let text = group.get(name)?;
+    text.parse().map_err(|_| Stop::Fail(format!("{name} is `{text}`, not a number")))
+}
+
+/// The number after a word in a file that every kernel with this test has.
+fn counted(group: &Group, name: &str, word: &str) -> Result<u64, Stop> {
+    group.count(name, word).ok_or_else(|| Stop::Absent(format!("{} has no line `{word}`", group.file(name))))
 }
