@@ -45,7 +45,7 @@ pub(super) const TESTS: &[Test] = &[
     .mutants(&[Mutant::ignore_if("option ignored", nr::MOUNT, 3, ms::REMOUNT)]),
     test(
         "cgroup2::borders::namespace_shows_paths_from_its_root",
-        "in a cgroup namespace own paths begin at its root and others lead out of it by ..",
+        "in a cgroup namespace own paths begin at its root, and others' lead out of it",
     )
     .since(4, 6, 0)
     .kconfig(&[CGROUPS])

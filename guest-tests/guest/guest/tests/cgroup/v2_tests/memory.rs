@@ -134,59 +134,81 @@ fn high_reclaims_cache(_: &Ctx) -> Check {
     Ok(())
 }
 
-/// Cached pages of a group under a common limit, while its sibling reads more than fits: first they go, then they are
-/// protected and stay.
-fn protects_cache(file: &'static str) -> Check {
-    const OWN: u64 = 8;
-    scratch::own_mounts()?;
-    let root = v2::mount()?;
-    root.enable("memory")?;
-    let parent = root.child("kr-parent")?;
-    parent.set("cgroup.subtree_control", "+memory")?;
-    let (kept, pushing) = (parent.child("kept")?, parent.child("pushing")?);
-    parent.set("memory.max", "20M")?;
-    let holder = reader(&kept, &[0])?;
-    let push = reader(&pushing, &[1, 2])?;
-    let cached = || counted(&kept, "memory.stat", "file");
-    let pressure = || -> Check {
-        push.ask("0 16")?;
-        push.ask("1 16").map(drop)
-    };
-    holder.ask(&format!("0 {OWN}"))?;
-    let mut left = cached()?;
-    for _ in 0..4 {
-        pressure()?;
-        left = cached()?;
-        if left < (OWN - 3) * MIB {
-            break;
-        }
-    }
-    ensure!(
-        left < (OWN - 3) * MIB,
-        "a sibling's 128 MiB under a limit of 20 left {left} bytes of 8 MiB unprotected cache"
-    );
-    kept.set(file, "16M")?;
-    holder.ask(&format!("0 {OWN}"))?;
-    let before = cached()?;
-    for _ in 0..2 {
-        pressure()?;
-    }
-    let left = cached()?;
-    ensure!(
-        left + MIB >= before,
-        "{file} is 16M and of {before} bytes of cache {left} were left by a sibling's pressure"
-    );
-    Ok(())
+/// Two groups under a common limit of 20 MiB, one of which holds 8 MiB of page cache that the other could use.
+struct Rivals {
+    // Dropped in this order: processes, groups, their parent, the root.
+    holder: Peer,
+    kept: Group,
+    pushing: Group,
+    _parent: Group,
+    _root: v2::Root,
 }
 
-/// Cache below `memory.min` is not reclaimed for a sibling's sake.
+impl Rivals {
+    fn start() -> Result<Rivals, Stop> {
+        scratch::own_mounts()?;
+        let root = v2::mount()?;
+        root.enable("memory")?;
+        let parent = root.child("kr-parent")?;
+        parent.set("cgroup.subtree_control", "+memory")?;
+        let (kept, pushing) = (parent.child("kept")?, parent.child("pushing")?);
+        parent.set("memory.max", "20M")?;
+        let holder = reader(&kept, &[0])?;
+        let rivals = Rivals { holder, kept, pushing, _parent: parent, _root: root };
+        // Without protection it goes to who needs it.
+        let before = rivals.fill()?;
+        let needy = eater(&rivals.pushing)?;
+        needy.ask("16")?;
+        let left = rivals.cached()?;
+        ensure!(
+            left + 3 * MIB < before,
+            "16 of 20 MiB went to a sibling, and of {before} bytes of cache {left} are left"
+        );
+        Ok(rivals)
+    }
+
+    /// Reads the 8 MiB, and tells how much is cached.
+    fn fill(&self) -> Result<u64, Stop> {
+        self.holder.ask("0 8")?;
+        let cached = self.cached()?;
+        ensure!(cached > 7 * MIB, "8 MiB were read and memory.stat has {cached} bytes of file");
+        Ok(cached)
+    }
+
+    fn cached(&self) -> Result<u64, Stop> {
+        counted(&self.kept, "memory.stat", "file")
+    }
+}
+
+/// Cache below `memory.min` is not reclaimed for a sibling's sake: it is the sibling that is killed.
 fn min_protects_cache(_: &Ctx) -> Check {
-    protects_cache("memory.min")
+    let rivals = Rivals::start()?;
+    rivals.kept.set("memory.min", "16M")?;
+    let before = rivals.fill()?;
+    let needy = eater(&rivals.pushing)?;
+    needy.say("16");
+    let end = needy.death()?;
+    ensure!(end == End::Signal(sig::KILL), "a process that only protected memory could serve {end}, not by SIGKILL");
+    let left = rivals.cached()?;
+    ensure!(left + MIB >= before, "memory.min is 16M, and of {before} bytes of cache {left} are left");
+    Ok(())
 }
 
 /// Cache below `memory.low` is not reclaimed as long as there is other.
 fn low_protects_cache(_: &Ctx) -> Check {
-    protects_cache("memory.low")
+    let rivals = Rivals::start()?;
+    rivals.kept.set("memory.low", "16M")?;
+    let before = rivals.fill()?;
+    let (other, needy) = (reader(&rivals.pushing, &[1])?, eater(&rivals.pushing)?);
+    other.ask("0 8")?;
+    needy.ask("9")?;
+    let left = rivals.cached()?;
+    ensure!(left + MIB >= before, "memory.low is 16M, and of {before} bytes of cache {left} are left");
+    // Low is no promise: with nothing else to take it goes, and nobody is killed.
+    needy.ask("6")?;
+    let left = rivals.cached()?;
+    ensure!(left + MIB < before, "15 of 20 MiB went to a sibling, and of {before} bytes of cache {left} are left");
+    Ok(())
 }
 
 /// With `memory.oom.group` the OOM killer ends all processes of the group and of those below it, and nobody else.
@@ -203,8 +225,9 @@ fn oom_group_kills_all(_: &Ctx) -> Check {
     let end = big.death()?;
     ensure!(end == End::Signal(sig::KILL), "the one above the limit {end}, not killed by SIGKILL");
     let kills = || counted(&group, "memory.events", "oom_kill");
-    let both = eventually(3_000, || kills().is_ok_and(|kills| kills == 2));
-    ensure!(both, "memory.events counts {} OOM kills, not 2", kills()?);
+    // The one that was picked may be counted twice: oom_kill_process kills it, and then all members.
+    let both = eventually(3_000, || kills().is_ok_and(|kills| kills >= 2));
+    ensure!(both, "memory.events counts {} OOM kills of a group of 2", kills()?);
     let end = small.death()?;
     ensure!(end == End::Signal(sig::KILL), "its companion {end}, not killed by SIGKILL");
     other.ask("alive?").map(drop)
