@@ -11,6 +11,11 @@ pub(crate) const IPC_NS: Kconfig = option(&["IPC_NS"], Version(2, 6, 19));
 pub(crate) const PID_NS: Kconfig = option(&["PID_NS"], Version(2, 6, 24));
 pub(crate) const NET_NS: Kconfig = option(&["NET_NS"], Version(2, 6, 24));
 pub(crate) const USER_NS: Kconfig = option(&["USER_NS"], Version(2, 6, 23));
+/// What shows a file in /proc/PID/ns, from the version that has one.
+pub(crate) const USER_NS_FILE: Kconfig = option(&["USER_NS"], Version(3, 8, 0));
+pub(crate) const CGROUP_NS_FILE: Kconfig = option(&["CGROUPS"], Version(4, 6, 0));
+pub(crate) const TIME_NS_FILE: Kconfig = option(&["TIME_NS"], Version(5, 6, 0));
+pub(crate) const TIME_NS: Kconfig = option(&["TIME_NS"], Version(5, 6, 0));
 pub(crate) const SYSVIPC: Kconfig = option(&["SYSVIPC"], Version(2, 6, 0));
 pub(crate) const POSIX_MQUEUE: Kconfig = option(&["POSIX_MQUEUE"], Version(2, 6, 6));
 pub(crate) const INET: Kconfig = option(&["INET"], Version(2, 6, 0));

@@ -16,7 +16,11 @@ mod container;
 mod mount;
 mod net;
 mod ns;
+mod ns_cgroup;
+mod ns_file;
 mod ns_net;
+mod ns_pid;
+mod ns_user;
 mod security;
 mod selftests;
 mod setns;
@@ -27,6 +31,10 @@ use crate::test::Test;
 /// Every test by group, in the order in which they run.
 pub const GROUPS: &[&[Test]] = &[
     ns::TESTS,
+    ns_file::TESTS,
+    ns_pid::TESTS,
+    ns_user::TESTS,
+    ns_cgroup::TESTS,
     mount::TESTS,
     setns::TESTS,
     ns_net::TESTS,

@@ -11,6 +11,7 @@ mod net;
 mod netlink;
 mod ns;
 mod peer;
+mod program;
 mod scratch;
 mod security;
 mod setns;
@@ -21,6 +22,10 @@ use crate::test_api::Entry;
 /// Every test but `selftest::*`, in the catalog's order.
 pub(crate) const GROUPS: &[&[Entry]] = &[
     ns::TESTS,
+    ns::file::TESTS,
+    ns::pid::TESTS,
+    ns::user::TESTS,
+    ns::cgroup::TESTS,
     ns::mount::TESTS,
     setns::TESTS,
     ns::net::TESTS,

@@ -74,11 +74,19 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts a process in new namespaces (`sys::clone::NEW…`, or 0) that runs `body` and ends with its verdict.
     pub(crate) fn start(flags: usize, body: impl FnOnce(&Link) -> Check) -> Result<Peer, Stop> {
+        Peer::born_by(|| sys::fork(flags).or_absent(&format!("clone({flags:#x})")), body)
+    }
+
+    /// Starts a process by another call than `clone`: `fork` gives its number, or 0 in it.
+    pub(crate) fn born_by(
+        fork: impl FnOnce() -> Result<i32, Stop>,
+        body: impl FnOnce(&Link) -> Check,
+    ) -> Result<Peer, Stop> {
         // A peer that dies is a verdict; SIGPIPE would take this side along without one.
         sys::ignore(sys::sig::PIPE);
         let (from_peer, to_test) = sys::pipe().or_fail("pipe")?;
         let (from_test, to_peer) = sys::pipe().or_fail("pipe")?;
-        let pid = sys::fork(flags).or_absent(&format!("clone({flags:#x})"))?;
+        let pid = fork()?;
         if pid == 0 {
             drop((from_peer, to_peer));
             let link = Link { from: from_test, to: to_test };

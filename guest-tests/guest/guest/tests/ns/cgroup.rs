@@ -5,10 +5,13 @@ use alloc::string::{String, ToString as _};
 
 use crate::files;
 use crate::sys::{self, clone};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop};
 use crate::tests::cgroup::v2;
 use crate::tests::peer::Peer;
 use crate::tests::scratch;
+
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[("ns::cgroup::own_cgroup_is_the_root", own_cgroup_is_the_root)];
 
 /// The path of a process in the v2 hierarchy as /proc shows it to this one.
 fn path_of(process: &str) -> Result<String, Stop> {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::files;
 use crate::sys::{self, Errno, Fd, clone, open, sysv};
 use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child};
+use crate::tests::ns::way::Way;
 use crate::tests::peer::Peer;
 use crate::tests::scratch;
 
@@ -43,16 +44,16 @@ fn must_not_find(kind: &Kind, key: i32, whose: &str) -> Check {
 }
 
 /// The test's own IPC namespace, so that nothing it makes outlives it.
-fn own_objects() -> Check {
+pub(super) fn own_objects() -> Check {
     sys::unshare(clone::NEWIPC).or_absent("unshare(CLONE_NEWIPC)")
 }
 
-fn key_is_private(kind: &Kind) -> Check {
+fn key_is_private(kind: &Kind, way: Way) -> Check {
     own_objects()?;
     let outer = make(kind, OUTSIDE)?;
     // A child in the same namespace finds it: what comes next is the namespace's doing.
     in_child(0, || must_find(kind, OUTSIDE, "its parent"))?;
-    let peer = Peer::start(clone::NEWIPC, |test| {
+    let peer = way.start(clone::NEWIPC, |test| {
         must_not_find(kind, OUTSIDE, "the outside")?;
         let id = make(kind, INSIDE)?;
         must_find(kind, INSIDE, "the inside")?;
@@ -74,17 +75,17 @@ fn key_is_private(kind: &Kind) -> Check {
 
 /// A message queue key made in either IPC namespace means nothing in the other.
 pub(crate) fn msg_key_is_private(_: &Ctx) -> Check {
-    key_is_private(&MSG)
+    key_is_private(&MSG, Way::Clone)
 }
 
 /// A semaphore key made in either IPC namespace means nothing in the other.
 pub(crate) fn sem_key_is_private(_: &Ctx) -> Check {
-    key_is_private(&SEM)
+    key_is_private(&SEM, Way::Clone)
 }
 
 /// A shared memory key made in either IPC namespace means nothing in the other, and one key leads to two memories.
 pub(crate) fn shm_key_is_private(_: &Ctx) -> Check {
-    key_is_private(&SHM)?;
+    key_is_private(&SHM, Way::Clone)?;
     let outer = make(&SHM, INSIDE)?;
     let memory = sys::shmat(outer).or_fail("shmat outside")?;
     in_child(clone::NEWIPC, || {
@@ -101,9 +102,19 @@ pub(crate) fn shm_key_is_private(_: &Ctx) -> Check {
     sys::shm_remove(outer).or_fail("remove it outside")
 }
 
+/// As by `clone`, for each kind of object.
+pub(crate) fn unshare_makes_a_new_one(_: &Ctx) -> Check {
+    [SHM, MSG, SEM].iter().try_for_each(|kind| key_is_private(kind, Way::Unshare))
+}
+
+/// As by `clone`, for each kind of object.
+pub(crate) fn clone3_makes_a_new_one(_: &Ctx) -> Check {
+    [SHM, MSG, SEM].iter().try_for_each(|kind| key_is_private(kind, Way::Clone3))
+}
+
 const MQ_DIR: &str = "/tmp/mqueue";
 
-fn make_queue(name: &str) -> Result<Fd, Stop> {
+pub(super) fn make_queue(name: &str) -> Result<Fd, Stop> {
     sys::mq_open(name, open::RDWR | open::CREAT | open::EXCL, 0o600).or_absent(&format!("mq_open({name}, O_CREAT)"))
 }
 

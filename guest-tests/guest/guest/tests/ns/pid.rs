@@ -5,12 +5,40 @@ use alloc::string::ToString as _;
 
 use crate::files;
 use crate::sys::{self, End, Errno, Fd, clone, sig};
-use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child, time_left};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop, in_child, time_left};
+use crate::tests::ns::{pid_made, pid_seen};
 use crate::tests::peer::{Link, Peer};
 use crate::tests::scratch;
 
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[
+    ("ns::pid::first_process_is_1", first_process_is_1),
+    ("ns::pid::outside_is_invisible", outside_is_invisible),
+    ("ns::pid::orphan_goes_to_init", orphan_goes_to_init),
+    ("ns::pid::death_of_init_kills_all", death_of_init_kills_all),
+    ("ns::pid::init_is_immune_from_inside", init_is_immune_from_inside),
+    ("ns::pid::nested_is_seen_from_parent_only", nested_is_seen_from_parent_only),
+    ("ns::pid::unshare_moves_children_only", pid_made::unshare_moves_children_only),
+    ("ns::pid::unshare_is_refused_before_3_8", pid_made::unshare_is_refused_before_3_8),
+    ("ns::pid::clone3_makes_a_new_one", pid_made::clone3_makes_a_new_one),
+    ("ns::pid::no_fork_after_init_died", pid_made::no_fork_after_init_died),
+    ("ns::pid::no_thread_between_two", pid_made::no_thread_between_two),
+    ("ns::pid::link_for_children_is_the_childs", pid_made::link_for_children_is_the_childs),
+    ("ns::pid::depth_is_32", pid_made::depth_is_32),
+    ("ns::pid::depth_is_open_before_3_7", pid_made::depth_is_open_before_3_7),
+    ("ns::pid::status_shows_each_number", pid_made::status_shows_each_number),
+    ("ns::pid::sender_outside_is_0", pid_seen::sender_outside_is_0),
+    ("ns::pid::credentials_are_translated", pid_seen::credentials_are_translated),
+    ("ns::pid::proc_is_its_mounters", pid_seen::proc_is_its_mounters),
+    ("ns::pid::pidfd_signals_inwards_only", pid_seen::pidfd_signals_inwards_only),
+    ("ns::pid::reboot_kills_init", pid_seen::reboot_kills_init),
+    ("ns::pid::subreaper_takes_orphans", pid_seen::subreaper_takes_orphans),
+    ("ns::pid::exec_by_a_thread_keeps_init", pid_seen::exec_by_a_thread_keeps_init),
+    ("ns::pid::many_ends_at_once_leave_nothing", pid_seen::many_ends_at_once_leave_nothing),
+];
+
 /// Forks within the namespace; the child does `body` and ends.
-fn fork(body: impl FnOnce()) -> Result<i32, Stop> {
+pub(super) fn fork(body: impl FnOnce()) -> Result<i32, Stop> {
     let pid = sys::fork(0).or_fail("fork inside")?;
     if pid == 0 {
         body();
@@ -19,7 +47,7 @@ fn fork(body: impl FnOnce()) -> Result<i32, Stop> {
     Ok(pid)
 }
 
-fn reap(pid: i32) -> Result<End, Stop> {
+pub(super) fn reap(pid: i32) -> Result<End, Stop> {
     match sys::wait(pid, 0).or_fail(&format!("wait for {pid}"))? {
         Some((_, end)) => Ok(end),
         None => Err(Stop::Fail(format!("wait for {pid} came back without it"))),
@@ -27,7 +55,7 @@ fn reap(pid: i32) -> Result<End, Stop> {
 }
 
 /// Stays till it is killed.
-fn stay() -> ! {
+pub(super) fn stay() -> ! {
     loop {
         sys::sleep_ms(60_000);
     }
@@ -153,7 +181,7 @@ pub(crate) fn death_of_init_kills_all(_: &Ctx) -> Check {
     let end = init.end()?;
     ensure!(end == End::Signal(sig::KILL), "init {end}, not killed by SIGKILL");
     // The pipe ends when the last process that could write to it has: before init can be reaped since 3.5.
-    let ended = sys::readable(&all_dead, time_left().saturating_sub(500).min(60_000) as i32).or_fail("poll")?;
+    let ended = sys::readable(&all_dead, time_left().saturating_sub(500).min(5_000) as i32).or_fail("poll")?;
     ensure!(ended, "a process inside lives on after its init was killed");
     let n = sys::read(&all_dead, &mut byte).or_fail("wait for the processes inside to end")?;
     ensure!(n == 0, "a process inside wrote after its init was dead");
@@ -187,7 +215,7 @@ pub(crate) fn init_is_immune_from_inside(_: &Ctx) -> Check {
 }
 
 /// Number in this namespace of a process whose parent has that number, from /proc.
-fn child_of(parent: i32) -> Result<i32, Stop> {
+pub(super) fn child_of(parent: i32) -> Result<i32, Stop> {
     for name in sys::list("/proc").or_fail("list /proc")? {
         let Ok(pid) = name.parse::<i32>() else { continue };
         let status = files::read_text(&format!("/proc/{pid}/status")).unwrap_or_default();

@@ -4,10 +4,17 @@ use alloc::format;
 
 use crate::files;
 use crate::sys::{self, Errno, clone, nr, open};
-use crate::test_api::{Check, Ctx, OrStop as _};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _};
 use crate::tests::ns::uts::{hostname, set_hostname};
 use crate::tests::peer::Peer;
 use crate::tests::scratch;
+
+/// In the catalog's order.
+pub(crate) const TESTS: &[Entry] = &[
+    ("ns::user::maps_translate_ids", maps_translate_ids),
+    ("ns::user::unmapped_is_overflow_id", unmapped_is_overflow_id),
+    ("ns::user::capabilities_end_at_the_border", capabilities_end_at_the_border),
+];
 
 /// What an ID without a map shows as (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65_534;

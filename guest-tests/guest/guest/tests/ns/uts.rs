@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use crate::sys::{self, nr};
 use crate::test_api::{Check, Ctx, OrStop as _, Stop};
+use crate::tests::ns::way::Way;
 use crate::tests::peer::Peer;
 
 pub(crate) fn hostname() -> Result<String, Stop> {
@@ -26,9 +27,25 @@ fn set_domainname(name: &str) -> Check {
 
 /// A host name set in a new UTS namespace is not seen outside, nor the reverse.
 pub(crate) fn hostname_is_private(_: &Ctx) -> Check {
+    is_private(Way::Clone)
+}
+
+/// As by `clone`.
+pub(crate) fn unshare_makes_a_new_one(_: &Ctx) -> Check {
+    is_private(Way::Unshare)
+}
+
+/// As by `clone`.
+pub(crate) fn clone3_makes_a_new_one(_: &Ctx) -> Check {
+    is_private(Way::Clone3)
+}
+
+fn is_private(way: Way) -> Check {
     own_names()?;
     set_hostname("outside")?;
-    let peer = Peer::start(sys::clone::NEWUTS, |test| {
+    let peer = way.start(sys::clone::NEWUTS, |test| {
+        let name = hostname()?;
+        ensure!(name == "outside", "a new namespace starts with the name `{name}`, not its creator's");
         set_hostname("inside")?;
         test.say("set");
         test.hear()?;

@@ -1,0 +1,69 @@
+//! Programs of a few bytes to `exec`, made on the spot: nothing else is in a guest but its own binary.
+
+use alloc::vec::Vec;
+
+use crate::sys::{self, Errno, Fd, c_string, call, nr, open};
+use crate::test_api::{OrStop as _, Stop};
+
+/// Writes a byte to descriptor 1, reads one from descriptor 0, ends with its PID as exit code.
+const TELL_WAIT_EXIT: &[u8] = &[
+    0xb8, 1, 0, 0, 0, // mov eax, write
+    0xbf, 1, 0, 0, 0, // mov edi, 1
+    0x48, 0x8d, 0x74, 0x24, 0xc0, // lea rsi, [rsp - 64]
+    0xba, 1, 0, 0, 0, // mov edx, 1
+    0x0f, 0x05, // syscall
+    0x31, 0xc0, // xor eax, eax
+    0x31, 0xff, // xor edi, edi
+    0x0f, 0x05, // syscall: read(0, the same, 1)
+    0xb8, 39, 0, 0, 0, // mov eax, getpid
+    0x0f, 0x05, // syscall
+    0x89, 0xc7, // mov edi, eax
+    0xb8, 231, 0, 0, 0, // mov eax, exit_group
+    0x0f, 0x05, // syscall
+];
+
+const BASE: u64 = 0x40_0000;
+const HEADERS: u64 = 64 + 56;
+
+/// A static ELF executable of that code.
+fn elf(code: &[u8]) -> Vec<u8> {
+    let mut file = Vec::from(*b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
+    let half = |file: &mut Vec<u8>, values: &[u16]| values.iter().for_each(|v| file.extend(v.to_le_bytes()));
+    let word = |file: &mut Vec<u8>, values: &[u32]| values.iter().for_each(|v| file.extend(v.to_le_bytes()));
+    let long = |file: &mut Vec<u8>, values: &[u64]| values.iter().for_each(|v| file.extend(v.to_le_bytes()));
+    half(&mut file, &[2, 62]); // executable, x86_64
+    word(&mut file, &[1]);
+    long(&mut file, &[BASE + HEADERS, 64, 0]); // entry, program headers, section headers
+    word(&mut file, &[0]);
+    half(&mut file, &[64, 56, 1, 64, 0, 0]); // sizes and counts of headers
+    word(&mut file, &[1, 5]); // PT_LOAD, readable and executable
+    let size = HEADERS + code.len() as u64;
+    long(&mut file, &[0, BASE, BASE, size, size, 4096]);
+    file.extend_from_slice(code);
+    file
+}
+
+/// Makes the program that tells, waits and ends, for [`become_program`].
+pub(crate) fn install(path: &str) -> Result<(), Stop> {
+    let file = sys::open(path, open::WRONLY | open::CREAT | open::TRUNC | open::CLOEXEC, 0o755);
+    let file = file.or_fail("make a program")?;
+    sys::write_all(file.raw(), &elf(TELL_WAIT_EXIT)).or_fail("write a program")?;
+    sys::chmod(path, 0o755).or_fail("chmod a program")
+}
+
+/// Takes the pipes for the program's descriptors 0 and 1.
+pub(crate) fn set_pipes(input: &Fd, output: &Fd) -> Result<(), Stop> {
+    sys::dup2(input, 0).or_fail("dup2 to 0")?;
+    sys::dup2(output, 1).or_fail("dup2 to 1")
+}
+
+/// `execve` without arguments and environment; comes back only with why not.
+pub(crate) fn become_program(path: &str) -> Errno {
+    let Ok(path) = c_string(path) else { return Errno::EINVAL };
+    let arguments = [path.as_ptr() as usize, 0];
+    // SAFETY: a NUL-terminated path, and arrays of addresses that end with null.
+    let result = unsafe {
+        call(nr::EXECVE, [path.as_ptr() as usize, arguments.as_ptr() as usize, arguments[1..].as_ptr() as usize])
+    };
+    result.err().unwrap_or(Errno::EIO)
+}
