@@ -68,7 +68,7 @@ pub(super) const TESTS: &[Test] = &[
     .mutants(&[NO_IPC]),
     test(
         "ns::ipc::many_teardowns_free_all",
-        "a dozen IPC namespaces full of objects end at once and give all memory back",
+        "eight IPC namespaces full of objects end at once and give all of it back",
     )
     .since(2, 6, 30)
     .kconfig(&[IPC_NS, SYSVIPC, POSIX_MQUEUE])

@@ -297,12 +297,17 @@ pub(crate) fn statfs_magic(path: &str) -> Result<u64, Errno> {
 
 /// Names in a folder, without `.` and `..`.
 pub(crate) fn list(path: &str) -> Result<Vec<String>, Errno> {
-    entries(&open(path, open::RDONLY | open::DIRECTORY | open::CLOEXEC, 0)?)
+    read_entries(&open(path, open::RDONLY | open::DIRECTORY | open::CLOEXEC, 0)?)
 }
 
 /// Names in an open folder, from the start.
 pub(crate) fn entries(folder: &Fd) -> Result<Vec<String>, Errno> {
     plain(nr::LSEEK, [arg(folder.raw()), 0, 0])?;
+    read_entries(folder)
+}
+
+/// Names from where the folder stands; /proc/PID/ns before 3.8 cannot seek.
+fn read_entries(folder: &Fd) -> Result<Vec<String>, Errno> {
     let mut buffer = [0u8; 4096];
     let mut names = Vec::new();
     loop {

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::ToString as _;
 
-use crate::sys::{self, End, Errno, Fd, Thread, clone};
+use crate::sys::{self, End, Errno, Fd, Thread, clone, sig};
 use crate::test_api::{Check, Ctx, OrStop as _, Stop, in_child, send_check};
 use crate::tests::ns::file;
 use crate::tests::ns::pid::{fork, reap};
@@ -179,8 +179,9 @@ pub(crate) fn status_shows_each_number(_: &Ctx) -> Check {
     let n = sys::read(&told, &mut byte).or_fail("hear from inside")?;
     ensure!(n > 0 && byte[0] == b'P', "inside: {}", alloc::string::String::from_utf8_lossy(&byte[..n]));
     let check = find_status(outer);
-    drop(go);
+    sys::kill(outer, sig::KILL).or_fail("kill the outer init")?;
     reap(outer)?;
+    drop(go);
     check
 }
 
