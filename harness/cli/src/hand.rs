@@ -55,10 +55,10 @@ fn file_name(path: &Path) -> String {
     named.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// `6.12.90+deb13-amd64` of `linux-modules-6.12.90+deb13-amd64_6.12.90-1_amd64.deb`: what the packages of one kernel
-/// have in common. Of a package with another name, its name.
+/// `6.12.90+deb13-amd64` of the package `linux-modules-6.12.90+deb13-amd64`: what the packages of one kernel have in
+/// common. Of a package with another name, its name. Files are called as their users like; a package knows its own.
 fn release_of_package(path: &Path) -> String {
-    let name = file_name(path);
+    let name = local::package_name(path).unwrap_or_else(|| file_name(path));
     let name = name.strip_suffix(".deb").unwrap_or(&name);
     let package = name.split('_').next().unwrap_or(name);
     let digit = package.find(|c: char| c.is_ascii_digit()).filter(|_| package.starts_with("linux-"));

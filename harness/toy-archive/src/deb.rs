@@ -89,7 +89,8 @@ impl Deb {
     }
 
     pub fn build(&self) -> Vec<u8> {
-        let control = pack(".gz", &tar(&[("./control".to_owned(), b"Package: toy\n".into())], &[]));
+        let control =
+            pack(".gz", &tar(&[("./control".to_owned(), format!("Package: {}\n", self.name).into_bytes())], &[]));
         let data = pack(self.packing, &tar(&self.files, &self.links));
         let data_name = format!("data.tar{}", self.packing);
         let mut deb = b"!<arch>\n".to_vec();

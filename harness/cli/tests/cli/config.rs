@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use kernrig_toy_archive::{Deb, Layout, Toy};
+
 use crate::{finish, folder, kernrig};
 
 #[test]
@@ -113,4 +115,64 @@ fn a_pipe_in_the_hand_is_told_and_not_waited_for() {
     let (code, stdout, stderr) = finish(kernrig(&folder).args(["check", "./pipe", "/dev/zero"]));
     assert_eq!(code, 2, "{stdout}");
     assert_eq!(stderr.matches("neither a file nor a folder").count(), 2, "{stderr}");
+}
+
+/// A matrix of the kernels of a toy archive.
+fn matrix(toy: &Toy, entry: &str) -> tempfile::TempDir {
+    let folder = folder();
+    let text = format!(
+        "[archive.toys]\nurl = \"{}\"\nkeyring = \"{}\"\n\n[[kernel]]\n{entry}\n\
+         package = {{ archive = \"toys\", suite = \"toy\", name = \"linux-image-6.*-amd64\" }}\n",
+        toy.server.url,
+        toy.keys.keyring().display(),
+    );
+    fs::write(folder.path().join("kernels.toml"), text).expect("a matrix");
+    folder
+}
+
+#[test]
+fn a_lock_with_merge_markers_is_mended_by_an_update() {
+    let Some(mut toy) = Toy::new("a_lock_with_merge_markers_is_mended") else { return };
+    toy.add(Deb::whole("6.1.0-9-amd64", "6.1.27-1")).publish(&Layout::new());
+    let folder = matrix(&toy, "name = \"six\"");
+    let lock = folder.path().join("kernels.lock");
+    fs::write(&lock, "<<<<<<< HEAD\nversion = 1\n").expect("a file");
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["kernels", "lock", "--update"]));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("kernels.lock") && stderr.contains("written anew"), "{stderr}");
+    assert!(stdout.contains("six: linux-image-6.1.0-9-amd64 6.1.27-1 (new)"), "{stdout}");
+    assert!(fs::read_to_string(&lock).expect("there").contains("6.1.27-1"));
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["kernels", "lock", "--update"]));
+    assert_eq!((code, stdout.contains("nothing moved")), (0, true), "{stderr}");
+}
+
+#[test]
+fn a_version_that_the_pool_has_lost_is_withdrawn_and_no_error() {
+    let Some(mut toy) = Toy::new("a_version_that_the_pool_has_lost") else { return };
+    toy.add(Deb::whole("6.1.0-9-amd64", "6.1.27-1")).add(Deb::whole("6.1.0-10-amd64", "6.1.38-1"));
+    toy.publish(&Layout::new());
+    toy.withdraw("6.1.27-1");
+    let folder = matrix(&toy, "name = \"all-{version}\"\nevery = true");
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["run", "--dry-run", "-t", "ns::uts::*"]));
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(stdout.contains("linux-image-6.1.0-9-amd64 6.1.27-1 is withdrawn"), "{stdout}");
+    assert!(stdout.contains("all-6.1.0-10 (6.1.0-10-amd64)"), "{stdout}");
+}
+
+#[test]
+fn packages_in_the_hand_belong_together_by_what_they_call_themselves() {
+    let folder = folder();
+    let release = "7.3.4-amd64";
+    let whole = Deb::whole(release, "7.3.4-1");
+    let modules =
+        Deb::new(&format!("linux-modules-{release}"), "7.3.4-1").modules(&format!("./lib/modules/{release}"), release);
+    let mut image = whole;
+    image.files.retain(|(path, _)| !path.contains("/modules/"));
+    fs::write(folder.path().join("a.deb"), image.build()).expect("a package");
+    fs::write(folder.path().join("b.deb"), modules.build()).expect("a package");
+    let arguments = ["run", "--dry-run", "-t", "ns::uts::*", "-k", "./a.deb", "-k", "./b.deb"];
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(arguments));
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert_eq!(stdout.matches("variant default").count(), 1, "{stdout}");
+    assert!(stdout.contains("7.3.4-amd64 (7.3.4-amd64)"), "{stdout}");
 }

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// The unpacked `data.tar` of a `.deb`.
-pub(super) fn data_tar<'a>(mut deb: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+/// An unpacked member of a `.deb`: `data.tar` or `control.tar`, however it is packed.
+pub(super) fn member<'a>(mut deb: impl BufRead + 'a, wanted: &str) -> io::Result<Box<dyn Read + 'a>> {
     let mut magic = [0; 8];
     read_all(&mut deb, &mut magic)?;
     if &magic != b"!<arch>\n" {
@@ -18,7 +18,7 @@ pub(super) fn data_tar<'a>(mut deb: impl BufRead + 'a) -> io::Result<Box<dyn Rea
         let field = |range| std::str::from_utf8(&header[range]).unwrap_or_default().trim();
         let name = field(0..16).trim_end_matches('/').to_owned();
         let size: u64 = field(48..58).parse().map_err(|_| bad("a member's size is not a number"))?;
-        if let Some(packer) = name.strip_prefix("data.tar") {
+        if let Some(packer) = name.strip_prefix(wanted) {
             return decoder(packer, BufReader::with_capacity(128 << 10, Exact { inner: deb, left: size }));
         }
         let padded = size + size % 2;
@@ -89,7 +89,7 @@ mod tests {
 
     fn read(file: &[u8]) -> io::Result<Vec<u8>> {
         let mut data = Vec::new();
-        data_tar(file)?.read_to_end(&mut data)?;
+        member(file, "data.tar")?.read_to_end(&mut data)?;
         Ok(data)
     }
 

@@ -60,6 +60,8 @@ pub enum DebError {
 /// A whole kernel package unpacks to 0.5 GB, one with debug information to 8 GB; that is none of ours.
 const LARGEST_TAR: u64 = 4 << 30;
 const LARGEST_FILE: u64 = 512 << 20;
+/// Scripts and checksums of some thousand modules have less than one.
+const LARGEST_CONTROL: u64 = 16 << 20;
 /// Debian points at the `-dbg` package in one line; true maps have some MB.
 const SMALLEST_MAP: u64 = 16 << 10;
 
@@ -75,10 +77,23 @@ pub(crate) struct Contents {
 
 /// Unpacks what is needed of a package into a folder, adding to what other packages brought.
 pub(crate) fn unpack(deb: &File, package: &str, into: &Path, contents: &mut Contents) -> Result<(), DebError> {
-    let data = ar::data_tar(BufReader::with_capacity(128 << 10, deb))
+    let data = ar::member(BufReader::with_capacity(128 << 10, deb), "data.tar")
         .map_err(|error| DebError::Format { package: package.to_owned(), reason: error.to_string() })?;
     let mut unpacker = Unpacker { package, into, contents, written: HashMap::new() };
     unpacker.run(Bounded { inner: data, left: LARGEST_TAR })
+}
+
+/// The name that a package gives itself, whatever its file is called; `None` where it cannot be read.
+pub(crate) fn package_name(deb: &File) -> Option<String> {
+    let tar = ar::member(BufReader::new(deb), "control.tar").ok()?;
+    let mut archive = tar::Archive::new(tar.take(LARGEST_CONTROL));
+    let entries = archive.entries().ok()?.filter_map(Result::ok);
+    let mut control = entries.into_iter().find(|e| e.path().is_ok_and(|path| path.ends_with("control")))?;
+    let mut text = String::new();
+    control.by_ref().take(LARGEST_CONTROL).read_to_string(&mut text).ok()?;
+    let name = text.lines().find_map(|line| line.strip_prefix("Package:"))?.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
 }
 
 struct Unpacker<'a> {

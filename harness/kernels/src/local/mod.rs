@@ -194,6 +194,13 @@ pub fn is_deb(path: &Path) -> bool {
     (read.is_ok() && magic == *b"!<arch>\n") || path.extension().is_some_and(|e| e == "deb")
 }
 
+/// The name that a Debian package gives itself, whatever its file is called.
+#[must_use]
+pub fn package_name(path: &Path) -> Option<String> {
+    let file = std::fs::File::open(path).ok().filter(|_| path.is_file())?;
+    crate::deb::package_name(&file)
+}
+
 /// `~` and `~/…` as a shell has it; configuration files are read by no shell.
 #[must_use]
 pub fn expand(path: &Path) -> PathBuf {
