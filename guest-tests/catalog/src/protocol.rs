@@ -26,7 +26,9 @@
 //!
 //! `done` carries `settle=WHY` when the kernel did not come to rest after the test: `timeout` (dying network namespaces
 //! are still there), `unkillable` (a process is), and `dirt=KIND,KIND…` when the test left something behind that
-//! outlives it: `processes`, `mounts`, `interfaces`, `cgroups`, `sysv-ipc`, `files`, `swap`, `names`. Further `key=value` words of `run` are the test's own parameters.
+//! outlives it: `processes`, `mounts`, `interfaces`, `cgroups`, `sysv-ipc`, `files`, `swap`, `names`.
+//! Of the words of `run`, `mutant=I` lies to the test about one system call (`Test::mutants`), `antique=1` shows it a
+//! kernel that knows nothing younger than 2.6.32; further `key=value` words are the test's own parameters.
 //! The guest may send empty lines: after a test has written to the port, its own lines start afresh.
 //!
 //! Result lines are KTAP version 1 with the token in brackets at the end: `ok N name`,

@@ -11,6 +11,7 @@ extern crate alloc;
 #[macro_use]
 mod test_api;
 
+mod antique;
 mod channel;
 mod command;
 mod dirt;

@@ -47,8 +47,13 @@ impl Ctx {
         let Some(known) = self.test.params.iter().find(|param| param.name == key) else {
             panic!("{}: the catalog knows no parameter {key}", self.test.name)
         };
-        let told = self.params.iter().find(|(k, _)| k == key).and_then(|(_, value)| value.parse().ok());
+        let told = self.told(key).and_then(|value| value.parse().ok());
         told.map_or(known.default, |value: u64| value.clamp(known.min, known.max))
+    }
+
+    /// A word of the `run` command.
+    pub(crate) fn told(&self, key: &str) -> Option<&str> {
+        self.params.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
     }
 
     /// Whether the catalog expects that oddity of the running kernel's version.

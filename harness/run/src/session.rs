@@ -199,7 +199,7 @@ impl Session {
     fn converse(&mut self, test: &Test, words: &str, ktap: &mut Ktap) -> Result<Fate, Stop> {
         let until = Instant::now() + self.timing.outer(test);
         let inner = self.timing.inner(test.deadline_s);
-        let options = format!("{} deadline={inner} {words}", test.name);
+        let options = format!("{} {words} deadline={inner}", test.name);
         let number = self.command("run", &options)?;
         let token = token().map_err(|e| Stop::Broken(format!("no random numbers: {e}")))?;
         self.send(&format!("token {number} {token}"))?;

@@ -59,10 +59,9 @@ impl Trial {
         }
     }
 
-    /// Runs a test, with one of its mutants between it and the kernel if `mutant` is a number; gives how it ended.
-    pub fn fate(&mut self, test: &Test, mutant: Option<usize>) -> Fate {
-        let mutant = mutant.map_or_else(String::new, |index| format!("mutant={index}"));
-        let ran = self.session.run_with(test, &mutant);
+    /// Runs a test with further words of the channel's `run` command, such as `mutant=0`; gives how it ended.
+    pub fn fate(&mut self, test: &Test, words: &str) -> Fate {
+        let ran = self.session.run_with(test, words);
         self.session.console.take_reports();
         ran.fate
     }
