@@ -14,6 +14,8 @@ mod checkpoint;
 mod churn;
 mod container;
 mod mount;
+mod mount_api;
+mod mount_tree;
 mod net;
 mod ns;
 mod ns_cgroup;
@@ -35,7 +37,12 @@ pub const GROUPS: &[&[Test]] = &[
     ns_pid::TESTS,
     ns_user::TESTS,
     ns_cgroup::TESTS,
-    mount::TESTS,
+    mount::PROPAGATION,
+    mount::UNMOUNT,
+    mount_tree::TREE,
+    mount_tree::FLAGS,
+    mount_tree::USER,
+    mount_api::TESTS,
     setns::TESTS,
     ns_net::TESTS,
     net::TESTS,

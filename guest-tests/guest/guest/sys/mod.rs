@@ -6,6 +6,7 @@ mod clone3;
 mod errno;
 mod fs;
 mod ipc;
+pub(crate) mod mount_api;
 mod mutation;
 mod process;
 mod socket;
