@@ -45,10 +45,15 @@ fn elf(code: &[u8]) -> Vec<u8> {
 
 /// Makes the program that tells, waits and ends, for [`become_program`].
 pub(crate) fn install(path: &str) -> Result<(), Stop> {
+    install_code(path, TELL_WAIT_EXIT, 0o755)
+}
+
+/// Makes a program of that code, with that mode.
+pub(crate) fn install_code(path: &str, code: &[u8], mode: u32) -> Result<(), Stop> {
     let file = sys::open(path, open::WRONLY | open::CREAT | open::TRUNC | open::CLOEXEC, 0o755);
     let file = file.or_fail("make a program")?;
-    sys::write_all(file.raw(), &elf(TELL_WAIT_EXIT)).or_fail("write a program")?;
-    sys::chmod(path, 0o755).or_fail("chmod a program")
+    sys::write_all(file.raw(), &elf(code)).or_fail("write a program")?;
+    sys::chmod(path, mode).or_fail("chmod a program")
 }
 
 /// Takes the pipes for the program's descriptors 0 and 1.

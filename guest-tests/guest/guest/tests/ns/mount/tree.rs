@@ -114,6 +114,8 @@ pub(crate) fn pivot_root_refuses_what_is_no_root(_: &Ctx) -> Check {
     refused(sys::pivot_root("/new/old", "/new/old"), Errno::EINVAL, "pivot_root to a plain folder of another mount")?;
     refused(sys::pivot_root("/plain", "/plain"), Errno::EBUSY, "pivot_root to a folder of the root's mount")?;
     refused(sys::pivot_root("/", "/plain"), Errno::EBUSY, "pivot_root to the root that is")?;
+    refused(sys::pivot_root("/new", "/plain"), Errno::EBUSY, "pivot_root with the old root on itself")?;
+    tmpfs("/plain")?;
     refused(sys::pivot_root("/new", "/plain"), Errno::EINVAL, "pivot_root with the old root outside the new")?;
     set_propagation("/", ms::SHARED)?;
     refused(sys::pivot_root("/new", "/new/old"), Errno::EINVAL, "pivot_root under a shared parent")?;
