@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod config;
 mod decode;
+mod payload;
 mod setup;
 
 use std::process::{Command, Output, Stdio};

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{Manifest, ManifestError, Source};
+use super::{Manifest, ManifestError, Reading, Source};
 
 fn read(text: &str) -> Result<Manifest, ManifestError> {
     Manifest::parse(text, Path::new("/etc/kernrig/kernels.toml"))
@@ -203,4 +203,50 @@ fn the_kernels_of_an_every_entry_are_called_by_their_version() {
     let wide = manifest.kernels.iter().find(|k| matches!(k.source, Source::Every(_))).unwrap();
     assert_eq!(wide.name_of("linux-image-6.12.90+deb13.1-cloud-amd64"), "cloud-6.12.90+deb13.1");
     assert_eq!(wide.name_of("linux-image-5.10.0-32-cloud-amd64"), "cloud-5.10.0-32");
+}
+
+#[test]
+fn a_payload_says_what_it_needs() {
+    let text = r#"
+[[payload]]
+path = "bin/x"
+[[payload]]
+name = "y"
+path = "/y"
+run = "bin/y"
+args = ["a b"]
+deadline = 5
+own-boot = true
+result = "ktap"
+needs = { since = "3.8", until = "6.1.2", kconfig = ["CONFIG_USER_NS", "MEMCG|RES"], modules = "nf-nat", cmdline = "a=1" }
+"#;
+    let payloads = read(text).unwrap().payloads;
+    assert_eq!((payloads[0].name.as_str(), payloads[0].reading), ("x", Reading::Auto));
+    assert_eq!(payloads[0].path, Path::new("/etc/kernrig/bin/x"));
+    let y = &payloads[1];
+    assert_eq!((y.reading, y.deadline_s, y.own_boot), (Reading::Ktap, 5, true));
+    assert_eq!(y.needs.kconfig, [vec!["USER_NS".to_owned()], vec!["MEMCG".to_owned(), "RES".to_owned()]]);
+    assert_eq!(y.needs.modules, ["nf_nat"]);
+    let until = kernrig_catalog::Version(6, 1, 2);
+    assert_eq!((y.needs.until, y.needs.cmdline.as_deref()), (Some(until), Some("a=1")));
+}
+
+#[test]
+fn what_is_wrong_with_a_payload_is_named_with_its_line() {
+    let with = |line: &str| error(3, &format!("[[payload]]\npath = \"x\"\n{line}\n"));
+    assert!(error(2, "[[payload]]\nname = \"x\"\n").contains("\"path\" is missing"));
+    assert!(with("name = \"a b\"").contains("letters, digits"));
+    assert!(with("deadline = 0").contains("1 to 86400"));
+    assert!(with("result = \"tap\"").contains("exit, ktap or auto"));
+    assert!(with("dedline = 5").contains("deadline"));
+    for (needs, words) in [
+        ("since = \"new\"", "no version of Linux"),
+        ("kconfig = \"USER-NS\"", "no build option"),
+        ("modules = \"a/b\"", "no name of a module"),
+        ("cmdline = \"a b\"", "one word"),
+        ("kernel = \"x\"", "unknown key"),
+    ] {
+        assert!(with(&format!("needs = {{ {needs} }}")).contains(words), "{needs}");
+    }
+    assert!(error(4, "[[payload]]\npath = \"x\"\n[[payload]]\npath = \"d/x\"\n").contains("another payload"));
 }
