@@ -67,3 +67,9 @@ pub(crate) const BPF_SYSCALL: Kconfig = option(&["BPF_SYSCALL"], Version(3, 18, 
 pub(crate) const INOTIFY_USER: Kconfig = option(&["INOTIFY_USER"], Version(2, 6, 27));
 /// RAM disks, the module `brd`.
 pub(crate) const BLK_DEV_RAM: Kconfig = option(&["BLK_DEV_RAM"], Version(2, 6, 0));
+pub(crate) const SECCOMP: Kconfig = option(&["SECCOMP"], Version(2, 6, 12));
+pub(crate) const SECCOMP_FILTER: Kconfig = option(&["SECCOMP_FILTER"], Version(3, 5, 0));
+pub(crate) const KEYS: Kconfig = option(&["KEYS"], Version(2, 6, 10));
+pub(crate) const YAMA: Kconfig = option(&["SECURITY_YAMA"], Version(3, 4, 0));
+pub(crate) const LANDLOCK: Kconfig = option(&["SECURITY_LANDLOCK"], Version(5, 13, 0));
+pub(crate) const FHANDLE: Kconfig = option(&["FHANDLE"], Version(2, 6, 39));

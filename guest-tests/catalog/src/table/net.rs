@@ -27,7 +27,6 @@ const SIOCBRADDIF: usize = 0x89a2;
 const SIOCBRDELIF: usize = 0x89a3;
 const SIOCSIFADDR: usize = 0x8916;
 const TUNSETIFF: usize = 0x4004_54ca;
-const SIGKILL: usize = 9;
 
 const NO_PORT: Mutant = Mutant::ignore_when("interfaces do not become ports", nr::IOCTL, 1, SIOCBRADDIF);
 
@@ -84,7 +83,7 @@ pub(super) const TESTS: &[Test] = &[
     wire("net::veth::one_end_takes_the_other_along", "deleting one end of a pair deletes the other in its namespace")
         .mutants(&[SAME_NAMESPACE]),
     bridge("net::bridge::forwards_between_namespaces", "three namespaces reach each other through a bridge")
-        .mutants(&[NO_PORT, CUT]),
+        .mutants(&[NO_PORT, LOST]),
     bridge("net::bridge::host_is_not_a_station", "the host is reached through a bridge only with an address on it")
         .mutants(&[Mutant::ignore_when("addresses are not set", nr::IOCTL, 1, SIOCSIFADDR)]),
     bridge(
@@ -116,7 +115,7 @@ pub(super) const TESTS: &[Test] = &[
         .since(2, 6, 33)
         .kconfig(&[NET_NS, INET, MACVLAN, DUMMY])
         .modules(&["dummy", "macvlan"])
-        .mutants(&[SAME_NAMESPACE, CUT]),
+        .mutants(&[SAME_NAMESPACE]),
     wire("net::ipvlan::siblings_share_the_hardware_address", "ipvlan interfaces share one hardware address and meet")
         .since(3, 19, 0)
         .kconfig(&[NET_NS, INET, IPVLAN, DUMMY])
@@ -125,7 +124,7 @@ pub(super) const TESTS: &[Test] = &[
     wire("net::vlan::tags_keep_networks_apart", "over one veth pair a VLAN reaches its own number and no other")
         .kconfig(&[NET_NS, INET, VETH, VLAN])
         .modules(&["veth", "8021q"])
-        .mutants(&[CUT, SAME_NAMESPACE]),
+        .mutants(&[LOST, SAME_NAMESPACE]),
     // 3.7; the port can be chosen from 3.10.
     wire("net::vxlan::carries_frames_over_ip", "a VXLAN tunnel between two namespaces carries a network of its own")
         .since(3, 10, 0)
@@ -143,7 +142,7 @@ pub(super) const TESTS: &[Test] = &[
         Mutant::lose("the inner namespace is the outer one", nr::CLONE, 0, clone::NEWNET),
     ]),
     wire("net::moving::by_process_and_back", "an interface goes to a process's namespace and back, bare each time")
-        .mutants(&[SAME_NAMESPACE, LOST]),
+        .mutants(&[SAME_NAMESPACE]),
     // IFLA_NET_NS_FD: 3.0.
     wire("net::moving::by_descriptor", "an interface goes into the namespace that a descriptor stands for")
         .since(3, 0, 0)

@@ -67,14 +67,17 @@ fn both_streams(family: i32, here: impl FnOnce() -> Check, there: impl FnOnce() 
     peer.hear()?;
     interface::make_veth("kr-here", "kr-there").or_absent("make a veth pair")?;
     interface::move_to("kr-there", peer.pid()).or_fail("move one end inside")?;
+    let seen = interface::exists("kr-there").or_fail("look for kr-there")?;
+    ensure!(!seen, "kr-there went inside and is still seen outside");
     here()?;
     peer.ask("moved")?;
     let client = sys::socket(family, net::STREAM | net::CLOEXEC, 0).or_fail("socket")?;
     sys::connect(&client, address).or_fail("connect over the pair")?;
     must_have_left("kr-here")?;
     pour(&client, 0)?;
-    drain(&client, 0xff, "inside")?;
-    peer.finish()
+    let drained = drain(&client, 0xff, "inside");
+    peer.finish()?;
+    drained
 }
 
 /// How many packets an interface has sent, by `/proc/net/dev`: its ninth number.
