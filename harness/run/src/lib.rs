@@ -5,6 +5,7 @@
 
 mod answer;
 mod channel;
+mod clock;
 mod console;
 mod ports;
 mod schedule;

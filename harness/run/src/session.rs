@@ -14,6 +14,7 @@ use kernrig_vm::{Ended, Vm, VmError};
 
 use crate::answer::Ktap;
 use crate::channel::{Line, LineCutter, strip_token};
+use crate::clock::Clock;
 use crate::console::Console;
 use crate::ports::{Input, Ports};
 use crate::timing::{Limits, Timing};
@@ -59,6 +60,7 @@ pub(crate) struct Session {
     vm: Vm,
     writer: UnixStream,
     ports: Ports,
+    clock: Clock,
     /// Both ports are closed: the VM is gone.
     closed: bool,
     cutter: LineCutter,
@@ -86,6 +88,7 @@ impl Session {
             vm,
             writer,
             ports,
+            clock: Clock::start(),
             closed: false,
             cutter: LineCutter::default(),
             pending: VecDeque::new(),
@@ -105,7 +108,7 @@ impl Session {
 
     /// Waits for the guest's first line.
     pub(crate) fn hello(&mut self) -> Result<(), Stop> {
-        let until = Instant::now() + self.timing.boot();
+        let until = self.clock.now() + self.timing.boot();
         loop {
             match self.line(until)? {
                 Line::Hello(PROTOCOL) => return Ok(()),
@@ -120,7 +123,7 @@ impl Session {
     pub(crate) fn answer_hello(&mut self) -> Result<(), Stop> {
         for _ in 0..TRIES {
             self.send(&format!("hello {PROTOCOL} nonce={}", self.nonce))?;
-            match self.wait_for(Instant::now() + self.timing.acknowledgement(), |l| *l == Line::Ack(0)) {
+            match self.wait_for(self.clock.now() + self.timing.acknowledgement(), |l| *l == Line::Ack(0)) {
                 Ok(_) => return self.settle(),
                 Err(Stop::Silent) => {}
                 Err(stop) => return Err(stop),
@@ -132,7 +135,7 @@ impl Session {
     /// Has the kernel finish what it put off, and reads its taint word.
     pub(crate) fn settle(&mut self) -> Result<(), Stop> {
         let number = self.command("settle", "")?;
-        let until = Instant::now() + self.timing.command();
+        let until = self.clock.now() + self.timing.command();
         if let Line::Done(_, values) = self.wait_for(until, |l| matches!(l, Line::Done(n, _) if *n == number))? {
             self.taint = taint(&values);
         }
@@ -143,7 +146,7 @@ impl Session {
     pub(crate) fn markers(&mut self, count: u32) -> Result<u64, Stop> {
         let before = self.console.markers;
         let number = self.command("markers", &format!("count={count}"))?;
-        let until = Instant::now() + (self.timing.command() + Duration::from_millis(50) * count);
+        let until = self.clock.now() + (self.timing.command() + Duration::from_millis(50) * count);
         self.wait_for(until, |l| matches!(l, Line::Done(n, _) if *n == number))?;
         self.drain_while(self.timing.marker(), |s| s.console.markers - before < u64::from(count));
         Ok(self.console.markers - before)
@@ -197,7 +200,7 @@ impl Session {
     }
 
     fn converse(&mut self, test: &Test, words: &str, ktap: &mut Ktap) -> Result<Fate, Stop> {
-        let until = Instant::now() + self.timing.outer(test);
+        let until = self.clock.now() + self.timing.outer(test);
         let inner = self.timing.inner(test.deadline_s);
         let options = format!("{} {words} deadline={inner}", test.name);
         let number = self.command("run", &options)?;
@@ -206,10 +209,12 @@ impl Session {
         let mut oopsed: Option<Instant> = None;
         loop {
             if self.console.has_oops(number) {
-                oopsed.get_or_insert_with(|| Instant::now() + self.timing.after_oops());
+                oopsed.get_or_insert_with(|| self.clock.now() + self.timing.after_oops());
             }
             let line = match self.raw_line(oopsed.map_or(until, |o| o.min(until))) {
-                Err(Stop::Silent) if Instant::now() < until && oopsed.is_none_or(|o| Instant::now() < o) => continue,
+                Err(Stop::Silent) if self.clock.now() < until && oopsed.is_none_or(|o| self.clock.now() < o) => {
+                    continue;
+                }
                 other => other?,
             };
             let Some(believed) = strip_token(&line, &token) else { continue };
@@ -221,11 +226,11 @@ impl Session {
     }
 
     fn conclude(&mut self, number: u32, token: &str, ktap: &Ktap, values: &[(String, String)]) -> Result<Fate, Stop> {
-        let until = Instant::now() + self.timing.marker();
+        let until = self.clock.now() + self.timing.marker();
         while !self.console.has_ended(number, token) {
             match self.raw_line(until) {
                 Ok(_) => {}
-                Err(Stop::Silent) if Instant::now() < until => {}
+                Err(Stop::Silent) if self.clock.now() < until => {}
                 Err(Stop::Silent) => return Ok(Fate::NoMarker),
                 Err(stop) => return Err(stop),
             }
@@ -301,7 +306,7 @@ impl Session {
     }
 
     fn drain_while(&mut self, longest: Duration, more: impl Fn(&Self) -> bool) {
-        let until = Instant::now() + longest;
+        let until = self.clock.now() + longest;
         while more(self) && self.receive(until).is_ok() {}
     }
 
@@ -320,7 +325,7 @@ impl Session {
         let number = self.number;
         for _ in 0..TRIES {
             self.send(&format!("{verb} {number} {rest}"))?;
-            let until = Instant::now() + self.timing.acknowledgement();
+            let until = self.clock.now() + self.timing.acknowledgement();
             match self.wait_for(until, |l| matches!(l, Line::Ack(n) | Line::Refused(n, _) if *n == number)) {
                 Ok(Line::Refused(_, why)) => {
                     return Err(Stop::Broken(format!("the guest refused `{verb} {rest}`: {why}")));
@@ -346,7 +351,7 @@ impl Session {
         loop {
             match self.raw_line(until) {
                 Ok(line) => return Ok(Line::parse(&line)),
-                Err(Stop::Silent) if Instant::now() < until => {}
+                Err(Stop::Silent) if self.clock.now() < until => {}
                 Err(stop) => return Err(stop),
             }
         }
@@ -369,11 +374,14 @@ impl Session {
         if self.limits.cancelled() {
             return Err(Stop::Cancelled);
         }
-        let now = Instant::now();
-        if until <= now {
+        self.clock.tick(Duration::ZERO);
+        let left = until.saturating_duration_since(self.clock.now()).min(SILENCE);
+        if left.is_zero() {
             return Err(Stop::Silent);
         }
-        match self.ports.next(until.min(now + SILENCE)) {
+        let input = self.ports.next(Instant::now() + left);
+        self.clock.tick(left);
+        match input {
             Input::Bytes { console, channel } => {
                 self.transcript.console(&console);
                 self.console.push(&console);
