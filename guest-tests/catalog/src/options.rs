@@ -11,6 +11,7 @@ pub(crate) const IPC_NS: Kconfig = option(&["IPC_NS"], Version(2, 6, 19));
 pub(crate) const PID_NS: Kconfig = option(&["PID_NS"], Version(2, 6, 24));
 pub(crate) const NET_NS: Kconfig = option(&["NET_NS"], Version(2, 6, 24));
 pub(crate) const USER_NS: Kconfig = option(&["USER_NS"], Version(2, 6, 23));
+pub(crate) const DEVTMPFS: Kconfig = option(&["DEVTMPFS"], Version(2, 6, 32));
 /// What shows a file in /proc/PID/ns, from the version that has one.
 pub(crate) const USER_NS_FILE: Kconfig = option(&["USER_NS"], Version(3, 8, 0));
 pub(crate) const CGROUP_NS_FILE: Kconfig = option(&["CGROUPS"], Version(4, 6, 0));

@@ -22,6 +22,7 @@ mod ns_cgroup;
 mod ns_file;
 mod ns_net;
 mod ns_pid;
+mod ns_time;
 mod ns_user;
 mod security;
 mod selftests;
@@ -37,6 +38,7 @@ pub const GROUPS: &[&[Test]] = &[
     ns_pid::TESTS,
     ns_user::TESTS,
     ns_cgroup::TESTS,
+    ns_time::TESTS,
     mount::PROPAGATION,
     mount::UNMOUNT,
     mount_tree::TREE,

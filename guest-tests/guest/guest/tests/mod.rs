@@ -26,6 +26,7 @@ pub(crate) const GROUPS: &[&[Entry]] = &[
     ns::pid::TESTS,
     ns::user::TESTS,
     ns::cgroup::TESTS,
+    ns::time::TESTS,
     ns::mount::propagation::TESTS,
     ns::mount::unmount::TESTS,
     ns::mount::tree::TESTS,

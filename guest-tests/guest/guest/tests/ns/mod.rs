@@ -9,7 +9,10 @@ pub(crate) mod net;
 pub(crate) mod pid;
 mod pid_made;
 mod pid_seen;
+pub(crate) mod time;
 pub(crate) mod user;
+mod user_maps;
+mod user_powers;
 pub(crate) mod uts;
 mod way;
 

@@ -6,6 +6,7 @@ use crate::files;
 use crate::sys::{self, Errno, clone, nr, open};
 use crate::test_api::{Check, Ctx, Entry, OrStop as _};
 use crate::tests::ns::uts::{hostname, set_hostname};
+use crate::tests::ns::{user_maps, user_powers};
 use crate::tests::peer::Peer;
 use crate::tests::scratch;
 
@@ -14,16 +15,34 @@ pub(crate) const TESTS: &[Entry] = &[
     ("ns::user::maps_translate_ids", maps_translate_ids),
     ("ns::user::unmapped_is_overflow_id", unmapped_is_overflow_id),
     ("ns::user::capabilities_end_at_the_border", capabilities_end_at_the_border),
+    ("ns::user::unshare_makes_a_new_one", user_maps::unshare_makes_a_new_one),
+    ("ns::user::clone3_makes_a_new_one", user_maps::clone3_makes_a_new_one),
+    ("ns::user::unshare_is_refused_before_3_8", user_maps::unshare_is_refused_before_3_8),
+    ("ns::user::shared_root_folder_is_refused", user_maps::shared_root_folder_is_refused),
+    ("ns::user::map_is_written_once", user_maps::map_is_written_once),
+    ("ns::user::bad_maps_are_refused", user_maps::bad_maps_are_refused),
+    ("ns::user::map_holds_so_many_lines", user_maps::map_holds_so_many_lines),
+    ("ns::user::user_maps_itself_only", user_maps::user_maps_itself_only),
+    ("ns::user::setgroups_is_given_up", user_maps::setgroups_is_given_up),
+    ("ns::user::nested_maps_translate_twice", user_maps::nested_maps_translate_twice),
+    ("ns::user::depth_is_33", user_maps::depth_is_33),
+    ("ns::user::root_inside_has_no_devices", user_powers::root_inside_has_no_devices),
+    ("ns::user::exec_leaves_capabilities_to_root", user_powers::exec_leaves_capabilities_to_root),
+    ("ns::user::powers_start_anew", user_powers::powers_start_anew),
+    ("ns::user::owner_may_trace_inside", user_powers::owner_may_trace_inside),
+    ("ns::user::namespace_leads_to_owner_and_parent", user_powers::namespace_leads_to_owner_and_parent),
+    ("ns::user::namespace_tells_kind_and_owner", user_powers::namespace_tells_kind_and_owner),
+    ("ns::user::limits_of_each_kind_hold", user_powers::limits_of_each_kind_hold),
 ];
 
 /// What an ID without a map shows as (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65_534;
 
 /// Root inside is this ID outside.
-const FIRST: u32 = 5_000;
+pub(super) const FIRST: u32 = 5_000;
 
 /// Maps 0..10 inside to FIRST.. outside, for users and groups.
-fn map(peer: &Peer) -> Check {
+pub(super) fn map(peer: &Peer) -> Check {
     for file in ["gid_map", "uid_map"] {
         let path = format!("/proc/{}/{file}", peer.pid());
         files::write(&path, &format!("0 {FIRST} 10\n")).or_fail(&format!("write {path}"))?;
@@ -32,10 +51,17 @@ fn map(peer: &Peer) -> Check {
 }
 
 /// Becomes the namespace's root, which needs its capability and its map.
-fn become_root() -> Check {
+pub(super) fn become_root() -> Check {
     let plain = |call, what| sys::plain(call, [0, 0, 0]).map(drop).or_fail(what);
     plain(nr::SETRESGID, "setresgid(0) inside")?;
-    plain(nr::SETRESUID, "setresuid(0) inside")
+    plain(nr::SETRESUID, "setresuid(0) inside")?;
+    own_proc_files()
+}
+
+/// A process that has changed its user owns its files in /proc, and may be traced, only when it says so.
+pub(super) fn own_proc_files() -> Check {
+    const PR_SET_DUMPABLE: i32 = 4;
+    sys::prctl(PR_SET_DUMPABLE, 1).map(drop).or_fail("prctl(PR_SET_DUMPABLE)")
 }
 
 fn must_be_owned(path: &str, id: u32, side: &str) -> Check {
