@@ -1,8 +1,9 @@
 //! cgroup v2, CPU time and pressure.
 
+use crate::Version;
 use crate::mutant::{Lie, Mutant};
 use crate::options::{CFS_BANDWIDTH, CGROUPS, CPUSETS, FAIR_GROUP_SCHED, MEMCG, PSI};
-use crate::test::{Test, test};
+use crate::test::{Oddity, Test, test};
 
 pub(super) const TESTS: &[Test] = &[
     // d41bf8c9deae: cpu.stat in every group.
@@ -46,6 +47,12 @@ pub(super) const TESTS: &[Test] = &[
     )
     .since(5, 0, 0)
     .kconfig(&[CGROUPS, CPUSETS])
+    .oddities(&[Oddity {
+        name: "partition_moves_kernel_threads",
+        since: Version(5, 0, 0),
+        until: Some(Version(5, 11, 0)),
+        source: "ec5fbdfb99d1 (6.1, in 5.4 and 5.10 too) spares kthreads that 5c25b5ff89f0 (5.11) tags; seen on 5.10.262",
+    }])
     .mutants(&[Mutant::ignore_write("no partition", "/cpuset.cpus.partition")]),
     // 2ce7135adc9a: pressure files.
     test("cgroup2::cpu::cpu_pressure_rises", "cpu.pressure of a group rises when its members wait for each other")

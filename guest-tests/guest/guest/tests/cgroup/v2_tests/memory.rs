@@ -1,6 +1,5 @@
 //! The memory controller: what is charged, what limits do, what is counted.
 
-use alloc::format;
 use alloc::string::{String, ToString as _};
 
 use super::super::load::{eater, member, resident, touch};

@@ -103,6 +103,8 @@ pub(crate) fn kill_kills_all(_: &Ctx) -> Check {
     member.ask("alive?")?;
     deep.ask("alive?")?;
     group.set("cgroup.kill", "1")?;
+    let empty = eventually(3_000, || group.count("cgroup.events", "populated") == Some(0));
+    ensure!(empty, "cgroup.kill was written and the group says `{}`", group.get("cgroup.events")?);
     for (process, place) in [(&member, "the group"), (&deep, "a group below it")] {
         let end = process.death()?;
         ensure!(end == End::Signal(sig::KILL), "the process in {place} {end}, not killed by SIGKILL");
