@@ -106,6 +106,10 @@ pub(crate) struct RunArgs {
     #[arg(short, long = "test", value_name = "GLOB")]
     pub(crate) tests: Vec<String>,
 
+    /// Give a number to every selected test that has it: iterations, workers, seconds, seed (`kernrig list --long`)
+    #[arg(long, value_name = "NAME=N", value_parser = param)]
+    pub(crate) param: Vec<(String, u64)>,
+
     #[command(flatten)]
     pub(crate) payload: PayloadArgs,
 
@@ -360,6 +364,14 @@ fn seconds(text: &str) -> Result<u32, String> {
     match u32::try_from(time.as_secs()) {
         Ok(seconds @ 1..=86_400) => Ok(seconds),
         _ => Err("it must be from 1s to 1d".to_owned()),
+    }
+}
+
+fn param(text: &str) -> Result<(String, u64), String> {
+    let number = |value: &str| value.replace('_', "").parse().ok();
+    match text.split_once('=').map(|(name, value)| (name.trim(), number(value.trim()))) {
+        Some((name, Some(value))) if !name.is_empty() => Ok((name.to_owned(), value)),
+        _ => Err(format!("`{text}` is not NAME=N with a whole number, as in iterations=5000")),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Events: everything a run tells its reporters, in the order it happens, one line of JSON each in `results.jsonl`.
 
+use std::collections::BTreeMap;
+
 use kernrig_klog::Report;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +63,9 @@ pub struct Outcome {
     /// What a payload said of its parts, in KTAP; empty for a test of kernrig's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subtests: Vec<Subtest>,
+    /// Numbers that the user gave the test: `iterations`, `seed`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, u64>,
     /// What the test left behind in its VM, which no other test then saw: `mounts`, `processes`, `cgroups`…
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dirt: Vec<String>,

@@ -5,7 +5,9 @@
 
 mod judge;
 mod ktap;
+mod near;
 mod needs;
+mod params;
 mod payload;
 mod selection;
 mod suite;
@@ -14,6 +16,7 @@ mod taint;
 pub use judge::{Answer, Evidence, Fate, judge, unresponsive_by_itself};
 pub use kernrig_kernels::manifest::Reading;
 pub use ktap::KtapResults;
+pub use params::{ParamError, Params};
 pub use payload::payload_test;
 pub use selection::{Selection, SelectionError};
 pub use suite::{BOOT, Cell, Decision, END, Suite, Variant};

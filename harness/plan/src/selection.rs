@@ -4,6 +4,9 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use kernrig_catalog::{TESTS, Test};
 use thiserror::Error;
 
+use crate::near;
+use crate::params::{ParamError, Params};
+
 /// Why a selection cannot be made.
 #[derive(Debug, Error)]
 pub enum SelectionError {
@@ -16,11 +19,17 @@ pub enum SelectionError {
         why: String,
     },
     /// A pattern names no test: most likely a typing error, and a run without tests would look like a good one.
-    #[error("--test {pattern}: no test has such a name; `kernrig list` prints them all")]
+    #[error("--test {pattern}: no test has such a name; {}`kernrig list` prints them all", meant(near))]
     Nothing {
         /// The pattern.
         pattern: String,
+        /// Names, or groups, that look like it.
+        near: Vec<String>,
     },
+}
+
+fn meant(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(", ")) }
 }
 
 /// The tests a run asks for.
@@ -30,6 +39,7 @@ pub struct Selection {
     /// Whether a pattern names the group `selftest` itself: `*` does not reach tests that break kernels on purpose.
     selftests: bool,
     payloads: Vec<&'static Test>,
+    params: Params,
 }
 
 impl Selection {
@@ -58,18 +68,40 @@ impl Selection {
             let named = names_selftests(pattern);
             if !TESTS.iter().chain(payloads.iter().copied()).any(|t| matcher.is_match(t.name) && (named || !t.selftest))
             {
-                return Err(SelectionError::Nothing { pattern: pattern.clone() });
+                let tests = TESTS.iter().chain(payloads.iter().copied()).map(|test| test.name);
+                return Err(SelectionError::Nothing { pattern: pattern.clone(), near: near::patterns(pattern, tests) });
             }
             set.add(one);
         }
         let patterns_set = set
             .build()
             .map_err(|e| SelectionError::Pattern { pattern: patterns.join(" "), why: e.kind().to_string() })?;
-        Ok(Self { patterns: patterns_set, selftests: patterns.iter().any(|p| names_selftests(p)), payloads })
+        Ok(Self {
+            patterns: patterns_set,
+            selftests: patterns.iter().any(|p| names_selftests(p)),
+            payloads,
+            params: Params::default(),
+        })
+    }
+
+    /// The same with parameters for those of its tests that have them.
+    ///
+    /// # Errors
+    ///
+    /// A parameter that no selected test has, or a value that one of them cannot take.
+    pub fn tuned(mut self, params: &[(String, u64)]) -> Result<Self, ParamError> {
+        self.params = Params::check(params, self.tests())?;
+        Ok(self)
+    }
+
+    /// What the run's parameters are.
+    #[must_use]
+    pub fn params(&self) -> &Params {
+        &self.params
     }
 
     /// The tests that the run asks for, in the order in which they run.
-    pub fn tests(&self) -> impl Iterator<Item = &'static Test> {
+    pub fn tests(&self) -> impl Iterator<Item = &'static Test> + Clone {
         TESTS.iter().chain(self.payloads.iter().copied()).filter(|test| self.has(test))
     }
 
@@ -111,7 +143,10 @@ mod tests {
     #[test]
     fn a_pattern_that_matches_nothing_is_an_error() {
         let error = Selection::new(&["ns::utz::*".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("ns::utz::*") && error.contains("kernrig list"), "{error}");
+        assert!(
+            error.contains("ns::utz::*") && error.contains("did you mean ns::uts::*") && error.contains("kernrig list"),
+            "{error}"
+        );
         assert!(Selection::new(&["[".to_owned()]).is_err());
     }
 }

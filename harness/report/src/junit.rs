@@ -211,7 +211,7 @@ fn case(place: &str, outcomes: &[&Outcome], names: &mut Names) -> TestCase {
         | Verdict::BootFailure { .. } => TestResult::Failure { type_: kind, message, cause },
     };
     let quiet = matches!(result, TestResult::Success | TestResult::SkippedWithCause { .. });
-    let told = !quiet || !outcome.dirt.is_empty();
+    let told = !quiet || !outcome.dirt.is_empty() || !outcome.params.is_empty();
     let mut case = TestCase::success("", time(outcomes.iter().map(|o| o.seconds).sum()));
     case.result = result;
     names.give(&mut case, &class, if name.is_empty() { "(no name)" } else { name });
@@ -243,6 +243,10 @@ fn parts_of(place: &str, outcomes: &[&Outcome], names: &mut Names) -> Vec<TestCa
 /// What the test said and the console cut.
 fn out_of(outcome: &Outcome) -> String {
     let mut lines: Vec<&str> = outcome.diagnostics.iter().map(String::as_str).collect();
+    let params = format!("parameters: {}", params(outcome));
+    if !outcome.params.is_empty() {
+        lines.insert(0, &params);
+    }
     let dirt = format!("left behind, for no other test to see: {}", outcome.dirt.join(", "));
     if !outcome.dirt.is_empty() {
         lines.push(&dirt);
@@ -252,6 +256,12 @@ fn out_of(outcome: &Outcome) -> String {
         lines.push(&outcome.console);
     }
     lines.join("\n")
+}
+
+/// What the user gave the test: `iterations=5000, seed=3`.
+pub(crate) fn params(outcome: &Outcome) -> String {
+    let word = |(name, value): (&String, &u64)| format!("{name}={value}");
+    outcome.params.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// The kernel's complaints, each with its title and signature.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kernrig_events::{Class, Event, Outcome, Subtest, SubtestResult, Verdict, place};
 
 use crate::Model;
+use crate::junit::params;
 
 /// Longest line of a guest's in a summary.
 const WIDEST: usize = 400;
@@ -69,6 +70,9 @@ fn verdict(outcome: &Outcome) -> String {
         clean_line(&place, WIDEST),
         clean_line(&outcome.cell.test, WIDEST)
     );
+    if !outcome.params.is_empty() {
+        line.push_str(&format!(" [{}]", clean_line(&params(outcome), WIDEST)));
+    }
     let why = clean_line(outcome.verdict.explanation(), WIDEST);
     if !why.is_empty() {
         line.push_str(": ");

@@ -37,6 +37,7 @@ fn outcome(kernel: &str, variant: &str, test: &str, verdict: Verdict) -> Event {
         diagnostics: vec![format!("said {EVIL}")],
         subtests: vec![],
         dirt: Vec::new(),
+        params: BTreeMap::new(),
         reports: vec![],
         console: format!("console {EVIL}"),
         vm: 1,

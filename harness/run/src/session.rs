@@ -6,10 +6,9 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use kernrig_catalog::Test;
 use kernrig_catalog::protocol::PROTOCOL;
 use kernrig_events::Subtest;
-use kernrig_plan::{Answer, Fate, Reading, Taint};
+use kernrig_plan::{Answer, Cell, Fate, Reading, Taint};
 use kernrig_vm::{Ended, Vm, VmError};
 
 use crate::answer::Ktap;
@@ -158,24 +157,25 @@ impl Session {
     }
 
     /// Runs a test to its fate; a payload with the way to read what it says.
-    pub(crate) fn run(&mut self, test: &Test, probe: bool, reading: Option<Reading>) -> Ran {
-        self.converse_to_the_end(test, &format!("probe={}", u8::from(probe)), reading)
+    pub(crate) fn run(&mut self, cell: &Cell, probe: bool, reading: Option<Reading>) -> Ran {
+        let params: String = cell.params.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        self.converse_to_the_end(cell, &format!("probe={}{params}", u8::from(probe)), reading)
     }
 
     /// Runs a test of the catalog with further words of the `run` command to its fate.
-    pub(crate) fn run_with(&mut self, test: &Test, words: &str) -> Ran {
-        self.converse_to_the_end(test, words, None)
+    pub(crate) fn run_with(&mut self, cell: &Cell, words: &str) -> Ran {
+        self.converse_to_the_end(cell, words, None)
     }
 
-    fn converse_to_the_end(&mut self, test: &Test, words: &str, reading: Option<Reading>) -> Ran {
+    fn converse_to_the_end(&mut self, cell: &Cell, words: &str, reading: Option<Reading>) -> Ran {
         self.dirt.clear();
         let mut ktap = Ktap::new(reading);
-        let result = self.converse(test, words, &mut ktap);
+        let result = self.converse(cell, words, &mut ktap);
         let cancelled = result == Err(Stop::Cancelled);
         let fate = match result {
             Ok(fate) => fate,
             Err(Stop::Silent) => {
-                let waited = self.timing.outer(test).as_secs();
+                let waited = self.timing.outer(cell).as_secs();
                 let heard = if self.console.has_oops(self.number) {
                     "after the kernel's complaint"
                 } else {
@@ -199,10 +199,10 @@ impl Session {
         Ran { fate, diagnostics: ktap.diagnostics, subtests, cancelled }
     }
 
-    fn converse(&mut self, test: &Test, words: &str, ktap: &mut Ktap) -> Result<Fate, Stop> {
-        let until = self.clock.now() + self.timing.outer(test);
-        let inner = self.timing.inner(test.deadline_s);
-        let options = format!("{} {words} deadline={inner}", test.name);
+    fn converse(&mut self, cell: &Cell, words: &str, ktap: &mut Ktap) -> Result<Fate, Stop> {
+        let until = self.clock.now() + self.timing.outer(cell);
+        let inner = self.timing.inner(cell.deadline_s);
+        let options = format!("{} {words} deadline={inner}", cell.test.name);
         let number = self.command("run", &options)?;
         let token = token().map_err(|e| Stop::Broken(format!("no random numbers: {e}")))?;
         self.send(&format!("token {number} {token}"))?;
@@ -220,7 +220,7 @@ impl Session {
             let Some(believed) = strip_token(&line, &token) else { continue };
             match Line::parse(believed) {
                 Line::Done(n, values) if n == number => return self.conclude(number, &token, ktap, &values),
-                _ => ktap.push(believed, test.name),
+                _ => ktap.push(believed, cell.test.name),
             }
         }
     }

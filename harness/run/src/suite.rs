@@ -1,6 +1,6 @@
 //! Drives a suite to its end, in as many VMs as its crashes take.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
@@ -11,7 +11,7 @@ use kernrig_catalog::protocol::PAYLOAD_GROUP;
 use kernrig_events::{Class, Event, Outcome, Verdict};
 use kernrig_image::Payload;
 use kernrig_klog::{Report, Severity};
-use kernrig_plan::{BOOT, Decision, END, Evidence, Reading, Suite, judge};
+use kernrig_plan::{BOOT, Cell, Decision, END, Evidence, Reading, Suite, judge};
 use kernrig_vm::{Boot as BootWords, BootFile, Launcher, Machine, VmSpec, base_cmdline};
 
 use crate::schedule::Settings;
@@ -49,7 +49,7 @@ impl Driver<'_> {
         let mut left = VecDeque::new();
         for cell in &self.suite.cells {
             match &cell.decision {
-                Decision::Run => left.push_back(cell.test),
+                Decision::Run => left.push_back(cell),
                 Decision::Skip(reason) => self.say(cell.test.name, Verdict::Skip { reason: reason.clone() }),
             }
         }
@@ -97,10 +97,10 @@ impl Driver<'_> {
         self.say_end(end);
     }
 
-    fn boot_files(&self, tests: &VecDeque<&'static Test>) -> Result<BootFiles, String> {
+    fn boot_files(&self, cells: &VecDeque<&Cell>) -> Result<BootFiles, String> {
         let kernel = &self.suite.kernel;
-        let payload = |test: &&'static Test| self.payload(test).map(|(payload, _)| payload);
-        let payloads: Vec<_> = tests.iter().filter_map(payload).collect();
+        let payload = |cell: &&Cell| self.payload(cell.test).map(|(payload, _)| payload);
+        let payloads: Vec<_> = cells.iter().filter_map(payload).collect();
         let image = kernrig_image::initramfs(kernel, self.settings.guest, &payloads)
             .map_err(|e| format!("cannot make the initramfs: {e}"))?;
         let name = format!("{}.initramfs", file_name(&kernel.name));
@@ -201,7 +201,7 @@ impl Driver<'_> {
         &self,
         mut session: Session,
         vm: u32,
-        left: &mut VecDeque<&'static Test>,
+        left: &mut VecDeque<&Cell>,
         end: &mut Vec<(String, Report)>,
     ) -> Outcome {
         let mut boot = self.booted(&mut session, vm);
@@ -210,18 +210,18 @@ impl Driver<'_> {
         let mut used = false;
         // A test that needs a boot of its own ends this one, if another has run in it.
         while fit && !left.is_empty() {
-            if used && left.front().is_some_and(|test| test.own_boot) {
+            if used && left.front().is_some_and(|cell| cell.test.own_boot) {
                 break;
             }
             used = true;
-            let longest = left.front().map_or_else(Default::default, |t| self.timing.outer(t));
+            let longest = left.front().map_or_else(Default::default, |cell| self.timing.outer(cell));
             if let Some(reason) = self.limits.forbid(longest) {
                 self.not_reached(std::mem::take(left), &reason);
                 break;
             }
-            let Some(test) = left.pop_front() else { break };
-            fit = self.run_test(&mut session, vm, test, &before, end);
-            before = test.name.to_owned();
+            let Some(cell) = left.pop_front() else { break };
+            fit = self.run_test(&mut session, vm, cell, &before, end);
+            before = cell.test.name.to_owned();
         }
         if !fit && !left.is_empty() && boot.reports.iter().any(|r| r.severity >= Severity::Oops) {
             let reason = "the kernel oopsed while it booted";
@@ -259,15 +259,16 @@ impl Driver<'_> {
         &self,
         session: &mut Session,
         vm: u32,
-        test: &'static Test,
+        cell: &Cell,
         before: &str,
         end: &mut Vec<(String, Report)>,
     ) -> bool {
+        let test = cell.test;
         self.emit(Event::TestStarted { cell: self.suite.id(test.name), vm });
         let started = Instant::now();
         let taint_before = session.taint;
         let number = session.number_of_next_command();
-        let ran = session.run(test, self.suite.probe, self.payload(test).map(|(_, reading)| *reading));
+        let ran = session.run(cell, self.suite.probe, self.payload(test).map(|(_, reading)| *reading));
         let earlier = session.console.take_before(number);
         let sound = earlier.iter().all(|r| r.severity < Severity::Oops);
         end.extend(earlier.into_iter().map(|report| (before.to_owned(), report)));
@@ -290,6 +291,7 @@ impl Driver<'_> {
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome.diagnostics = ran.diagnostics;
         outcome.subtests = ran.subtests;
+        outcome.params = cell.params.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         outcome.dirt = std::mem::take(&mut session.dirt);
         outcome.reports = reports;
         outcome.console = session.console.take_excerpt();
@@ -308,9 +310,9 @@ impl Driver<'_> {
         self.emit(Event::TestFinished(outcome));
     }
 
-    fn not_reached(&self, tests: VecDeque<&'static Test>, reason: &str) {
-        for test in tests {
-            self.say(test.name, Verdict::NotReached { reason: reason.to_owned() });
+    fn not_reached(&self, cells: VecDeque<&Cell>, reason: &str) {
+        for cell in cells {
+            self.say(cell.test.name, Verdict::NotReached { reason: reason.to_owned() });
         }
     }
 
@@ -330,6 +332,7 @@ impl Driver<'_> {
             diagnostics: Vec::new(),
             subtests: Vec::new(),
             dirt: Vec::new(),
+            params: BTreeMap::new(),
             reports: Vec::new(),
             console: String::new(),
             vm: 0,

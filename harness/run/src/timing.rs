@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kernrig_catalog::Test;
+use kernrig_plan::Cell;
 
 /// Waiting times of a run.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +28,9 @@ impl Timing {
 
     /// The longer one that the harness enforces: the inner one, and time to load modules, to kill and reap (the guest
     /// gives up on that after 10 s) and to clean up network namespaces (after 20 s).
-    pub(crate) fn outer(self, test: &Test) -> Duration {
-        let netns = if test.uses_netns { 20 } else { 0 };
-        Duration::from_secs(self.inner(test.deadline_s) + 12 + netns) + self.scaled(2.0)
+    pub(crate) fn outer(self, cell: &Cell) -> Duration {
+        let netns = if cell.test.uses_netns { 20 } else { 0 };
+        Duration::from_secs(self.inner(cell.deadline_s) + 12 + netns) + self.scaled(2.0)
     }
 
     /// For a command that is no test.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use kernrig_catalog::Test;
-use kernrig_plan::{Answer, Fate};
+use kernrig_plan::{Answer, Cell, Fate};
 use kernrig_vm::{Launcher, VmSpec};
 use thiserror::Error;
 
@@ -50,9 +50,9 @@ impl Trial {
     /// # Errors
     ///
     /// The test did not pass.
-    pub fn run(&mut self, test: &Test) -> Result<Duration, TrialError> {
+    pub fn run(&mut self, test: &'static Test) -> Result<Duration, TrialError> {
         let started = Instant::now();
-        let ran = self.session.run(test, false, None);
+        let ran = self.session.run(&Cell::plain(test), false, None);
         match ran.fate {
             Fate::Answered { answer: Answer::Ok, .. } => Ok(started.elapsed()),
             other => Err(TrialError(format!("{} did not pass: {other:?}", test.name))),
@@ -60,8 +60,8 @@ impl Trial {
     }
 
     /// Runs a test with further words of the channel's `run` command, such as `mutant=0`; gives how it ended.
-    pub fn fate(&mut self, test: &Test, words: &str) -> Fate {
-        let ran = self.session.run_with(test, words);
+    pub fn fate(&mut self, test: &'static Test, words: &str) -> Fate {
+        let ran = self.session.run_with(&Cell::plain(test), words);
         self.session.console.take_reports();
         ran.fate
     }

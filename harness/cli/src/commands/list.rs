@@ -1,6 +1,6 @@
 //! `kernrig list`: the tests, one a line.
 
-use kernrig_catalog::{Kconfig, TESTS, Test, Version};
+use kernrig_catalog::{Kconfig, Param, TESTS, Test, Version};
 
 use crate::args::{Global, ListArgs};
 use crate::failure::Failure;
@@ -17,6 +17,10 @@ pub(crate) fn list(global: &Global, args: &ListArgs) -> Result<u8, Failure> {
         if args.long {
             stdout::line(format!("    {}", test.purpose));
             stdout::line(format!("    needs {}", needs(test)));
+            for param in test.params {
+                let Param { name, default, min, max } = param;
+                stdout::line(format!("    --param {name}={default} ({min} to {max})"));
+            }
         }
     }
     Ok(0)

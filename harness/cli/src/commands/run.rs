@@ -76,6 +76,7 @@ fn order(global: &Global, args: &RunArgs) -> Result<Order, Failure> {
     let matrix = Matrix::load(global, args.locked)?;
     let payloads = Payloads::declared(&matrix.manifest)?.with(&args.payload)?;
     let selection = payloads.select(&args.tests).map_err(|e| Failure::new(e.to_string()))?;
+    let selection = selection.tuned(&args.param).map_err(|e| Failure::new(e.to_string()))?;
     let payloads = payloads.read(&selection)?;
     let shape = |entry| Ok(Shape::new(entry, args.append.as_deref())?.sized(args.smp, args.memory));
     let variants = matrix.variants(&args.variant)?.iter().map(shape).collect::<Result<_, Failure>>()?;
@@ -204,7 +205,11 @@ fn dry_run(order: &Order) -> Result<u8, Failure> {
             }
             for cell in &suite.cells {
                 order.screen.line(match &cell.decision {
-                    Decision::Run => format!("  run   {}", cell.test.name),
+                    Decision::Run => {
+                        let params: String =
+                            cell.params.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+                        format!("  run   {}{params}", cell.test.name)
+                    }
                     Decision::Skip(reason) => format!("  skip  {}: {reason}", cell.test.name),
                 });
             }

@@ -43,7 +43,7 @@ impl Bench {
     }
 
     /// How a test ends; a VM that did not stay well is replaced before the next one.
-    fn fate(&mut self, test: &Test, words: &str) -> Fate {
+    fn fate(&mut self, test: &'static Test, words: &str) -> Fate {
         let mut trial = self.trial.take().unwrap_or_else(|| {
             let booted = Trial::boot(&self.launcher, self.spec(), None);
             booted.unwrap_or_else(|e| panic!("{}: {e}", self.kernel.name)).0
@@ -55,7 +55,7 @@ impl Bench {
         fate
     }
 
-    fn passes(&mut self, test: &Test) -> Option<bool> {
+    fn passes(&mut self, test: &'static Test) -> Option<bool> {
         if test.own_boot {
             self.trial = None;
         }
@@ -98,7 +98,7 @@ fn kernels() -> Vec<Kernel> {
 }
 
 /// The mutants of a test that got away, and how it went; `None` where this kernel cannot run the test.
-fn survivors(bench: &mut Bench, test: &Test) -> Option<Vec<String>> {
+fn survivors(bench: &mut Bench, test: &'static Test) -> Option<Vec<String>> {
     let kernel = bench.kernel.name.clone();
     if !bench.passes(test)? {
         return Some(vec![format!("{} does not pass on {kernel} as it is", test.name)]);
