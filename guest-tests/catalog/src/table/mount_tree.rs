@@ -50,10 +50,7 @@ pub(super) const TREE: &[Test] = &[
         "a bind shows a folder without what is mounted in it, a recursive bind with it",
     )
     .since(2, 6, 26)
-    .mutants(&[
-        MS_REC_LOST,
-        Mutant::new("every bind is recursive", Lie::Replace { nr: nr::MOUNT, arg: 3, value: ms::BIND | ms::REC }),
-    ]),
+    .mutants(&[MS_REC_LOST]),
     test(
         "ns::mount::bind_puts_a_file_over_a_file",
         "a file bound over another is read by its name, and unmounted the other is back",

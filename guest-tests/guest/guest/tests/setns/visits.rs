@@ -1,9 +1,8 @@
-//! `setns` through `/proc/PID/ns`: what counts is what the caller sees and does afterwards.
+//! Into a namespace and back: what the caller sees and does there, and what the one who lives there sees of it.
 
-use alloc::format;
-
+use super::{enter, must_refuse, namespace, of};
 use crate::files;
-use crate::sys::{self, Errno, Fd, clone, open};
+use crate::sys::{self, Errno, clone, open};
 use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop, in_child};
 use crate::tests::interface;
 use crate::tests::ns::uts::{hostname, set_hostname};
@@ -18,24 +17,6 @@ pub(crate) const TESTS: &[Entry] = &[
     ("setns::pid_places_children_inside", pid_places_children_inside),
     ("setns::wrong_type_is_refused", wrong_type_is_refused),
 ];
-
-/// A namespace of a process: `self` or a number.
-fn namespace(process: &str, kind: &str) -> Result<Fd, Stop> {
-    let path = format!("/proc/{process}/ns/{kind}");
-    match sys::open(&path, open::RDONLY | open::CLOEXEC, 0) {
-        // There is no file for a kind that cannot be entered.
-        Err(Errno::ENOENT) => Err(Stop::Absent(format!("open {path}: ENOENT"))),
-        other => other.or_fail(&format!("open {path}")),
-    }
-}
-
-fn of(peer: &Peer, kind: &str) -> Result<Fd, Stop> {
-    namespace(&format!("{}", peer.pid()), kind)
-}
-
-fn enter(namespace: &Fd, kind: usize) -> Check {
-    sys::setns(namespace, kind).or_absent(&format!("setns({kind:#x})"))
-}
 
 /// A process in a UTS namespace of its own with the name `inside`, which tells its name when asked.
 fn named_inside() -> Result<Peer, Stop> {
@@ -172,9 +153,4 @@ pub(crate) fn wrong_type_is_refused(_: &Ctx) -> Check {
     let plain = sys::open("/proc/self/status", open::RDONLY, 0).or_fail("open a plain file")?;
     must_refuse(sys::setns(&plain, 0), Errno::EINVAL, "a file that is no namespace")?;
     must_be_named("outside", "after refused calls")
-}
-
-fn must_refuse(result: Result<(), Errno>, expected: Errno, what: &str) -> Check {
-    ensure!(result == Err(expected), "setns with {what}: {result:?}, not {expected}");
-    Ok(())
 }
