@@ -74,3 +74,5 @@ pub(crate) const KEYS: Kconfig = option(&["KEYS"], Version(2, 6, 10));
 pub(crate) const YAMA: Kconfig = option(&["SECURITY_YAMA"], Version(3, 4, 0));
 pub(crate) const LANDLOCK: Kconfig = option(&["SECURITY_LANDLOCK"], Version(5, 13, 0));
 pub(crate) const FHANDLE: Kconfig = option(&["FHANDLE"], Version(2, 6, 39));
+pub(crate) const LOOP: Kconfig = option(&["BLK_DEV_LOOP"], Version(2, 6, 0));
+pub(crate) const BTRFS: Kconfig = option(&["BTRFS_FS"], Version(2, 6, 29));

@@ -29,6 +29,7 @@ pub(crate) const S_IFMT: u32 = 0o17_0000;
 pub(crate) const S_IFCHR: u32 = 0o2_0000;
 pub(crate) const S_IFBLK: u32 = 0o6_0000;
 pub(crate) const S_IFDIR: u32 = 0o4_0000;
+pub(crate) const S_IFIFO: u32 = 0o1_0000;
 pub(crate) const S_IFREG: u32 = 0o10_0000;
 pub(crate) const S_IFLNK: u32 = 0o12_0000;
 
@@ -261,6 +262,13 @@ pub(crate) struct Stat {
     pub(crate) blocks: i64,
     times: [u64; 6],
     unused: [i64; 3],
+}
+
+impl Stat {
+    /// When the content last changed, seconds and nanoseconds.
+    pub(crate) fn mtime(&self) -> (u64, u64) {
+        (self.times[2], self.times[3])
+    }
 }
 
 pub(crate) fn stat(path: &str) -> Result<Stat, Errno> {

@@ -2,6 +2,7 @@
 //!
 //! A path is a `&str` (made NUL-terminated here), a descriptor is an [`Fd`], an error is an [`Errno`].
 
+mod attr;
 mod clone3;
 mod errno;
 mod fs;
@@ -17,6 +18,7 @@ use core::arch::asm;
 
 use alloc::ffi::CString;
 
+pub(crate) use attr::*;
 pub(crate) use clone3::*;
 pub(crate) use errno::Errno;
 pub(crate) use fs::*;

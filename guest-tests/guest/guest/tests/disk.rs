@@ -73,7 +73,7 @@ impl Disk {
         Ok(self)
     }
 
-    /// Writes bytes at an offset of the disk.
+    /// Writes bytes at an offset of the disk, for a file system too, which does not read by the page cache.
     pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Check {
         let mut done = 0;
         while done < bytes.len() {
@@ -88,7 +88,7 @@ impl Disk {
                 n => done += n,
             }
         }
-        Ok(())
+        sys::plain(nr::FSYNC, [sys::arg(self.device.raw())]).map(drop).or_fail("flush the disk")
     }
 }
 

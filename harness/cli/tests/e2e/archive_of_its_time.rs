@@ -93,13 +93,13 @@ fn squeeze_from_a_signed_index_to_verdicts() {
     toy.publish(&Layout { signer: Signer::Expired, ..Layout::old() });
     // Keys of 2011 have expired since: without a word in the entry their signature is worth nothing.
     let name = "name = \"linux-image-2.6.32.*\"";
-    let refused = Matrix::new(&toy, "", name).run("cache", &["-t", "aufs::*"]);
+    let refused = Matrix::new(&toy, "", name).run("cache", &["-t", "union::aufs::*"]);
     assert_eq!(refused.code, 2, "{}", refused.printed);
     assert!(refused.printed.contains("expired"), "{}", refused.printed);
     let finished = Matrix::new(&toy, "expired-keys = true\ncheck-valid-until = false", name)
-        .run("cache", &["-t", "aufs::*", "-t", "ns::uts::*", "-t", "setns::*"]);
+        .run("cache", &["-t", "union::aufs::*", "-t", "ns::uts::*", "-t", "setns::*"]);
     assert_eq!(finished.code, 0, "{}", finished.printed);
-    finished.expect("aufs::copy_up_leaves_lower_alone", "pass");
+    finished.expect("union::aufs::copy_up_leaves_lower_alone", "pass");
     finished.expect("setns::uts_shows_its_hostname", "skip");
     assert!(finished.junit().contains("2.6.32-46"), "the report names the package");
 }
@@ -112,14 +112,16 @@ fn quantal_in_two_packages_to_verdicts() {
     toy.add(wrapped.image).add(wrapped.extra);
     toy.publish(&Layout { forms: vec![".bz2"], ..Layout::old() });
     let with_extra = "name = \"linux-image-3.5.*-generic-cfs\", extra = [\"linux-image-extra-3.5.*-generic-cfs\"]";
-    let finished = Matrix::new(&toy, "", with_extra).run("cache", &["-t", "aufs::*", "-t", "overlayfs_ubuntu::*"]);
+    let finished =
+        Matrix::new(&toy, "", with_extra).run("cache", &["-t", "union::aufs::*", "-t", "union::overlayfs::*"]);
     assert_eq!(finished.code, 0, "{}", finished.printed);
-    finished.expect("aufs::copy_up_leaves_lower_alone", "pass");
-    finished.expect("overlayfs_ubuntu::copy_up_leaves_lower_alone", "pass");
+    finished.expect("union::aufs::copy_up_leaves_lower_alone", "pass");
+    finished.expect("union::overlayfs::copy_up_leaves_lower_alone", "pass");
     // Without the extra package the same tests are skipped, saying what is missing: not passed, and not failed.
-    let bare = Matrix::new(&toy, "", "name = \"linux-image-3.5.*-generic-cfs\"").run("cache", &["-t", "aufs::*"]);
+    let bare =
+        Matrix::new(&toy, "", "name = \"linux-image-3.5.*-generic-cfs\"").run("cache", &["-t", "union::aufs::*"]);
     assert_eq!(bare.code, 0, "{}", bare.printed);
-    let skipped = bare.expect("aufs::copy_up_leaves_lower_alone", "skip");
+    let skipped = bare.expect("union::aufs::copy_up_leaves_lower_alone", "skip");
     assert!(skipped.verdict.explanation().contains("module aufs"), "{skipped:#?}");
 }
 
