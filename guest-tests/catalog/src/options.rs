@@ -50,14 +50,18 @@ pub(crate) const NF_TABLES_IPV4: Kconfig = option(&["NF_TABLES_IPV4"], Version(3
 
 // What v2 groups need beyond the controllers above. Versions are those of the options, not of their v2 files.
 pub(crate) const FAIR_GROUP_SCHED: Kconfig = option(&["FAIR_GROUP_SCHED"], Version(2, 6, 24));
-pub(crate) const CFS_BANDWIDTH: Kconfig = option(&["CFS_BANDWIDTH"], Version(3, 2, 0));
-pub(crate) const CPUSETS: Kconfig = option(&["CPUSETS"], Version(2, 6, 12));
 pub(crate) const BLK_CGROUP: Kconfig = option(&["BLK_CGROUP"], Version(2, 6, 33));
 pub(crate) const BLK_DEV_THROTTLING: Kconfig = option(&["BLK_DEV_THROTTLING"], Version(2, 6, 37));
 pub(crate) const CGROUP_HUGETLB: Kconfig = option(&["CGROUP_HUGETLB"], Version(3, 6, 0));
 pub(crate) const CGROUP_BPF: Kconfig = option(&["CGROUP_BPF"], Version(4, 10, 0));
 pub(crate) const PSI: Kconfig = option(&["PSI"], Version(4, 20, 0));
 pub(crate) const SWAP: Kconfig = option(&["SWAP"], Version(2, 6, 0));
+pub(crate) const DEVICE: Kconfig = option(&["CGROUP_DEVICE"], Version(2, 6, 26));
+pub(crate) const CFS_BANDWIDTH: Kconfig = option(&["CFS_BANDWIDTH"], Version(3, 2, 0));
+pub(crate) const CPUACCT: Kconfig = option(&["CGROUP_CPUACCT"], Version(2, 6, 24));
+pub(crate) const CPUSETS: Kconfig = option(&["CPUSETS"], Version(2, 6, 12));
+/// The v1 files of cpusets became an option of their own in 6.12.
+pub(crate) const CPUSETS_V1: Kconfig = option(&["CPUSETS_V1"], Version(6, 12, 0));
 /// Part of MEMCG since 6.1 (e55b9f96860f).
 pub(crate) const MEMCG_SWAP: Kconfig = Kconfig {
     any: &["MEMCG_SWAP", "CGROUP_MEM_RES_CTLR_SWAP"],
@@ -74,5 +78,14 @@ pub(crate) const KEYS: Kconfig = option(&["KEYS"], Version(2, 6, 10));
 pub(crate) const YAMA: Kconfig = option(&["SECURITY_YAMA"], Version(3, 4, 0));
 pub(crate) const LANDLOCK: Kconfig = option(&["SECURITY_LANDLOCK"], Version(5, 13, 0));
 pub(crate) const FHANDLE: Kconfig = option(&["FHANDLE"], Version(2, 6, 39));
-pub(crate) const LOOP: Kconfig = option(&["BLK_DEV_LOOP"], Version(2, 6, 0));
 pub(crate) const BTRFS: Kconfig = option(&["BTRFS_FS"], Version(2, 6, 29));
+/// Accounting of kernel memory; part of MEMCG from 4.5 on, where SLOB was the exception.
+pub(crate) const MEMCG_KMEM: Kconfig = option(&["MEMCG_KMEM"], Version(3, 8, 0));
+pub(crate) const CGROUP_PERF: Kconfig = option(&["CGROUP_PERF"], Version(2, 6, 39));
+pub(crate) const LOOP: Kconfig = option(&["BLK_DEV_LOOP"], Version(2, 6, 0));
+/// Split from the traffic classifier in 3.14; before, the classifier's module was the controller.
+pub(crate) const NET_CLS: Kconfig = option(&["CGROUP_NET_CLASSID", "NET_CLS_CGROUP"], Version(2, 6, 29));
+/// Renamed in 3.14.
+pub(crate) const NET_PRIO: Kconfig = option(&["CGROUP_NET_PRIO", "NETPRIO_CGROUP"], Version(3, 3, 0));
+/// The controller that made a group of each new namespace, gone in 3.0 (a77aea92010a).
+pub(crate) const CGROUP_NS: Kconfig = option(&["CGROUP_NS"], Version(2, 6, 24));

@@ -19,7 +19,8 @@ pub struct Test {
     pub selftest: bool,
     /// Leaves network namespaces behind whose clean-up the settle step has to wait for.
     pub uses_netns: bool,
-    /// Has to be the first test of its boot: what an earlier one did to the kernel outlives it.
+    /// In its boot no test may have run before it but those of its group that say this too: what another did to the
+    /// kernel outlives it.
     pub own_boot: bool,
     /// Numbers that the host may turn, such as `iterations`.
     pub params: &'static [Param],

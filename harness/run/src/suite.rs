@@ -207,13 +207,17 @@ impl Driver<'_> {
         let mut boot = self.booted(&mut session, vm);
         let mut before = "the boot".to_owned();
         let mut fit = boot.reports.iter().all(|r| r.severity < Severity::Oops);
-        let mut used = false;
-        // A test that needs a boot of its own ends this one, if another has run in it.
+        let mut last: Option<&'static Test> = None;
+        // A test that needs a boot of its own ends this one, if one has run in it that is not of the same kind.
         while fit && !left.is_empty() {
-            if used && left.front().is_some_and(|cell| cell.test.own_boot) {
+            let next = left.front().map(|cell| cell.test);
+            if let (Some(last), Some(next)) = (last, next)
+                && next.own_boot
+                && !shares(last, next)
+            {
                 break;
             }
-            used = true;
+            last = next;
             let longest = left.front().map_or_else(Default::default, |cell| self.timing.outer(cell));
             if let Some(reason) = self.limits.forbid(longest) {
                 self.not_reached(std::mem::take(left), &reason);
@@ -343,6 +347,12 @@ impl Driver<'_> {
         // The receiver lives until every sender is gone; if it is not there the process is ending.
         self.events.send(event).ok();
     }
+}
+
+/// Whether a test that needs a boot of its own may follow another: of the same group, and just as particular.
+fn shares(last: &Test, next: &Test) -> bool {
+    let group = |test: &Test| test.name.rsplit_once("::").map(|(group, _)| group.to_owned());
+    last.own_boot && group(last) == group(next)
 }
 
 /// Of two boots of one suite the worse one is told.

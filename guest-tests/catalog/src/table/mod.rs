@@ -2,7 +2,11 @@
 //!
 //! A version is the first release whose mainline has the feature, from the man page or the commit named beside it.
 
-mod cgroup1;
+mod cgroup1_control;
+mod cgroup1_memory;
+mod cgroup1_oom;
+mod cgroup1_sched;
+mod cgroup1_tree;
 mod cgroup2;
 mod cgroup2_borders;
 mod cgroup2_cpu;
@@ -57,7 +61,11 @@ pub const GROUPS: &[&[Test]] = &[
     cgroup2_cpu::TESTS,
     cgroup2_devices::TESTS,
     cgroup2_borders::TESTS,
-    cgroup1::TESTS,
+    cgroup1_memory::TESTS,
+    cgroup1_oom::TESTS,
+    cgroup1_tree::TESTS,
+    cgroup1_sched::TESTS,
+    cgroup1_control::TESTS,
     union::OVERLAY,
     union::OVERLAYFS,
     union::AUFS,

@@ -10,6 +10,7 @@ use super::{Errno, Fd, arg, c_string, call, clone, nr, plain};
 /// Signals.
 pub(crate) mod sig {
     pub(crate) const HUP: i32 = 1;
+    pub(crate) const BUS: i32 = 7;
     pub(crate) const KILL: i32 = 9;
     pub(crate) const USR1: i32 = 10;
     pub(crate) const SEGV: i32 = 11;

@@ -1,6 +1,6 @@
 //! Clocks and sleep.
 
-use super::{Errno, call, nr};
+use super::{Errno, arg, call, nr};
 
 /// Milliseconds since boot, a clock that nothing sets.
 pub(crate) fn now_ms() -> u64 {
@@ -18,4 +18,13 @@ pub(crate) fn sleep_ms(ms: u64) {
     let time = [ms / 1000, (ms % 1000) * 1_000_000];
     // SAFETY: a struct timespec; the rest is not asked for.
     let _: Result<usize, Errno> = unsafe { call(nr::NANOSLEEP, [time.as_ptr() as usize, 0]) };
+}
+
+/// CPU time that a process has used, in nanoseconds (`CPUCLOCK_SCHED` of its thread group).
+pub(crate) fn cpu_time_ns(pid: i32) -> Result<u64, Errno> {
+    const CPUCLOCK_SCHED: i32 = 2;
+    let mut time = [0u64; 2];
+    // SAFETY: room for a struct timespec.
+    unsafe { call(nr::CLOCK_GETTIME, [arg((!pid << 3) | CPUCLOCK_SCHED), time.as_mut_ptr() as usize]) }?;
+    Ok(time[0] * 1_000_000_000 + time[1])
 }

@@ -1,9 +1,14 @@
 //! Control groups: a hierarchy is mounted for the test, its groups are removed when they go out of scope.
 
+mod agent;
 mod load;
 mod ram_disk;
 pub(crate) mod v1;
-pub(crate) mod v1_tests;
+pub(crate) mod v1_control;
+pub(crate) mod v1_memory;
+pub(crate) mod v1_oom;
+pub(crate) mod v1_sched;
+pub(crate) mod v1_tree;
 pub(crate) mod v2;
 pub(crate) mod v2_tests;
 
@@ -98,6 +103,8 @@ fn eventually(within_ms: u64, mut so: impl FnMut() -> bool) -> bool {
 struct Controller {
     /// Number of the v1 hierarchy it is attached to, 0 for none.
     hierarchy: u64,
+    /// How many groups that hierarchy has, its root among them.
+    groups: u64,
     enabled: bool,
 }
 
@@ -106,8 +113,8 @@ fn controller(name: &str) -> Option<Controller> {
     let text = files::read_text("/proc/cgroups").ok()?;
     let line = text.lines().find(|line| line.split_whitespace().next() == Some(name))?;
     let mut numbers = line.split_whitespace().skip(1).map(|n| n.parse::<u64>().unwrap_or(0));
-    let (hierarchy, _groups, enabled) = (numbers.next()?, numbers.next()?, numbers.next()?);
-    Some(Controller { hierarchy, enabled: enabled != 0 })
+    let (hierarchy, groups, enabled) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    Some(Controller { hierarchy, groups, enabled: enabled != 0 })
 }
 
 /// A controller that is built in and disabled. Nobody asked for it: a skip, since the kernel does as it was configured
