@@ -89,3 +89,9 @@ pub(crate) const NET_CLS: Kconfig = option(&["CGROUP_NET_CLASSID", "NET_CLS_CGRO
 pub(crate) const NET_PRIO: Kconfig = option(&["CGROUP_NET_PRIO", "NETPRIO_CGROUP"], Version(3, 3, 0));
 /// The controller that made a group of each new namespace, gone in 3.0 (a77aea92010a).
 pub(crate) const CGROUP_NS: Kconfig = option(&["CGROUP_NS"], Version(2, 6, 24));
+pub(crate) const CHECKPOINT_RESTORE: Kconfig = option(&["CHECKPOINT_RESTORE"], Version(3, 3, 0));
+/// Its own option since 5.12.
+pub(crate) const KCMP: Kconfig = option(&["KCMP", "CHECKPOINT_RESTORE"], Version(3, 5, 0));
+/// Its own option since 4.2.
+pub(crate) const PROC_CHILDREN: Kconfig = option(&["PROC_CHILDREN", "CHECKPOINT_RESTORE"], Version(3, 5, 0));
+pub(crate) const SOFT_DIRTY: Kconfig = option(&["MEM_SOFT_DIRTY"], Version(3, 11, 0));

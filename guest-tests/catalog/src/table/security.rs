@@ -116,10 +116,7 @@ pub(super) const TESTS: &[Test] = &[
     test("security::hiding::read_only_proc_sys_refuses", "a read-only bind of /proc/sys refuses to be written to")
         .since(2, 6, 26)
         .kconfig(&[UTS_NS])
-        .mutants(&[
-            lost_flag("read-only is ignored", ms::RDONLY),
-            Mutant::forgive("anything may be written", nr::WRITE),
-        ]),
+        .mutants(&[lost_flag("read-only is ignored", ms::RDONLY)]),
     // Mounts that came along are locked: 5ff9d8a65ce8, 3.13.
     test("security::hiding::masks_hold_in_a_user_namespace", "root of a user namespace takes no mask of outside off")
         .since(3, 13, 0)

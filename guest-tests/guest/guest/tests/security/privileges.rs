@@ -95,6 +95,12 @@ pub(crate) fn nodev_mount_has_no_devices(_: &Ctx) -> Check {
     Ok(())
 }
 
+/// Has all that is permitted work: up to 2.6.32 init starts without CAP_SETPCAP in its effective set.
+fn all_capabilities() -> Check {
+    let own = sys::capget().or_fail("capget")?;
+    sys::capset(sys::Capabilities { effective: own.permitted, ..own }).or_fail("capset")
+}
+
 fn holds(mask: u64, capability: usize) -> bool {
     mask & (1 << capability) != 0
 }
@@ -103,6 +109,7 @@ fn holds(mask: u64, capability: usize) -> bool {
 pub(crate) fn bounding_set_holds_over_exec(_: &Ctx) -> Check {
     program(0o755)?;
     let running = program::run(PATH, || {
+        all_capabilities()?;
         sys::prctl(PR_CAPBSET_DROP, CAP_SYS_CHROOT).or_fail("drop CAP_SYS_CHROOT from the bounding set")?;
         let own = sys::capget().or_fail("capget")?;
         ensure!(holds(own.effective, CAP_SYS_CHROOT), "dropping from the bounding set took the capability at once");
@@ -191,6 +198,7 @@ pub(crate) fn securebits_make_root_a_user(_: &Ctx) -> Check {
     let mighty = program::run(PATH, || Ok(()))?.capabilities("CapEff")?;
     ensure!(holds(mighty, CAP_SYS_CHROOT), "root's exec gives {mighty:#x} only");
     let running = program::run(PATH, || {
+        all_capabilities()?;
         sys::prctl(PR_SET_SECUREBITS, NOROOT_AND_LOCKED).or_fail("prctl(PR_SET_SECUREBITS)")?;
         let unlocked = sys::prctl(PR_SET_SECUREBITS, 0);
         ensure!(unlocked == Err(Errno::EPERM), "locked securebits could be taken back: {unlocked:?}");
