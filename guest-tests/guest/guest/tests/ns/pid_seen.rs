@@ -31,6 +31,7 @@ fn block(signal: i32) -> Check {
 /// The sender of a signal is known inside by its number there; one outside is 0.
 pub(crate) fn sender_outside_is_0(_: &Ctx) -> Check {
     let init = Peer::start(clone::NEWPID, |test| {
+        ensure!(sys::getpid() == 1, "the first process inside is {}", sys::getpid());
         block(sig::USR1)?;
         let child = fork(|| {
             let _ = sys::kill(1, sig::USR1);
@@ -97,6 +98,7 @@ pub(crate) fn credentials_are_translated(_: &Ctx) -> Check {
     let init = Peer::start(clone::NEWPID, |test| {
         ensure!(sys::getpid() == 1, "the first process inside is {}", sys::getpid());
         send(&inside)?;
+        test.say("sent");
         test.hear()?;
         let from = received_from(&inside)?;
         ensure!(from == 0, "a message from outside comes from process {from} inside, not 0");
@@ -107,6 +109,7 @@ pub(crate) fn credentials_are_translated(_: &Ctx) -> Check {
         ensure!(from == child, "a message of process {child} inside comes from {from}");
         reap(child).map(drop)
     })?;
+    init.hear()?;
     let from = received_from(&outside)?;
     ensure!(from == init.pid(), "a message of init comes from {from} outside, and there it is {}", init.pid());
     send(&outside)?;

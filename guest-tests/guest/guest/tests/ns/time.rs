@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Entry] = &[
     ("ns::time::clone3_makes_a_new_one", clone3_makes_a_new_one),
 ];
 
+const REALTIME: usize = 0;
 const MONOTONIC: usize = 1;
 const BOOTTIME: usize = 7;
 const OFFSETS: &str = "/proc/self/timens_offsets";
@@ -37,7 +38,8 @@ fn unshare() -> Check {
     sys::unshare(clone::NEWTIME).or_absent("unshare(CLONE_NEWTIME)")
 }
 
-fn set_offset(clock: &str, seconds: i64, nanoseconds: i64) -> Result<(), Errno> {
+/// By number: names are taken since 5.7 only (94d440d61844).
+fn set_offset(clock: usize, seconds: i64, nanoseconds: i64) -> Result<(), Errno> {
     files::write(OFFSETS, &format!("{clock} {seconds} {nanoseconds}\n"))
 }
 
@@ -78,8 +80,8 @@ fn must_be_off(by_ms: i64, before: i64, inner: i64, after: i64, what: &str) -> C
 /// Monotonic and boot time are offset in the first child, each by its own, and unchanged in the caller.
 pub(crate) fn clocks_are_offset_for_children(_: &Ctx) -> Check {
     unshare()?;
-    set_offset("monotonic", 10_000, 500_000_000).or_fail("offset the monotonic clock")?;
-    set_offset("boottime", 20_000, 0).or_fail("offset boot time")?;
+    set_offset(MONOTONIC, 10_000, 500_000_000).or_fail("offset the monotonic clock")?;
+    set_offset(BOOTTIME, 20_000, 0).or_fail("offset boot time")?;
     let before = [clock(MONOTONIC)?, clock(BOOTTIME)?];
     let inner = seen_by_child(|| Ok([clock(MONOTONIC)?, clock(BOOTTIME)?]))?;
     let after = [clock(MONOTONIC)?, clock(BOOTTIME)?];
@@ -101,7 +103,7 @@ fn uptime_ms() -> Result<i64, Stop> {
 /// /proc/uptime follows the offset of boot time.
 pub(crate) fn uptime_is_offset_for_children(_: &Ctx) -> Check {
     unshare()?;
-    set_offset("boottime", 5_000, 0).or_fail("offset boot time")?;
+    set_offset(BOOTTIME, 5_000, 0).or_fail("offset boot time")?;
     let before = uptime_ms()?;
     let [inner, boot] = seen_by_child(|| Ok([uptime_ms()?, clock(BOOTTIME)?]))?;
     let after = uptime_ms()?;
@@ -114,7 +116,7 @@ pub(crate) fn uptime_is_offset_for_children(_: &Ctx) -> Check {
 pub(crate) fn absolute_sleep_is_by_the_inner_clock(_: &Ctx) -> Check {
     const ABSTIME: usize = 1;
     unshare()?;
-    set_offset("monotonic", -1, 0).or_fail("put the monotonic clock back")?;
+    set_offset(MONOTONIC, -1, 0).or_fail("put the monotonic clock back")?;
     let outside = clock(MONOTONIC)?;
     let [target, woken] = seen_by_child(|| {
         let target = clock(MONOTONIC)? + 100;
@@ -130,15 +132,15 @@ pub(crate) fn absolute_sleep_is_by_the_inner_clock(_: &Ctx) -> Check {
 
 /// Offsets can be changed until the first child, and no more from then on.
 pub(crate) fn offsets_are_set_before_first_child(_: &Ctx) -> Check {
-    let early = set_offset("monotonic", 7_000, 0);
+    let early = set_offset(MONOTONIC, 7_000, 0);
     ensure!(early == Err(Errno::EACCES), "offset in the first time namespace: {early:?}, not EACCES");
     unshare()?;
-    set_offset("monotonic", 7_000, 0).or_fail("offset the clock")?;
-    set_offset("monotonic", 8_000, 0).or_fail("offset it again before there is a child")?;
+    set_offset(MONOTONIC, 7_000, 0).or_fail("offset the clock")?;
+    set_offset(MONOTONIC, 8_000, 0).or_fail("offset it again before there is a child")?;
     let outside = clock(MONOTONIC)?;
     let [inner, _] = seen_by_child(|| Ok([clock(MONOTONIC)?, 0]))?;
     must_be_off(8_000_000, outside, inner, clock(MONOTONIC)?, "the monotonic clock")?;
-    let late = set_offset("monotonic", 9_000, 0);
+    let late = set_offset(MONOTONIC, 9_000, 0);
     ensure!(late == Err(Errno::EACCES), "offset after the first child: {late:?}, not EACCES");
     let outside = clock(MONOTONIC)?;
     let [inner, _] = seen_by_child(|| Ok([clock(MONOTONIC)?, 0]))?;
@@ -149,10 +151,10 @@ pub(crate) fn offsets_are_set_before_first_child(_: &Ctx) -> Check {
 pub(crate) fn bad_offsets_are_refused(_: &Ctx) -> Check {
     unshare()?;
     let bad = [
-        ("monotonic", -100_000_000, 0, Errno::ERANGE),
-        ("boottime", i64::MAX / 1_000_000_000, 0, Errno::ERANGE),
-        ("monotonic", 1, 1_000_000_000, Errno::EINVAL),
-        ("realtime", 1, 0, Errno::EINVAL),
+        (MONOTONIC, -100_000_000, 0, Errno::ERANGE),
+        (BOOTTIME, i64::MAX / 1_000_000_000, 0, Errno::ERANGE),
+        (MONOTONIC, 1, 1_000_000_000, Errno::EINVAL),
+        (REALTIME, 1, 0, Errno::EINVAL),
     ];
     for (clock, seconds, nanoseconds, expected) in bad {
         let result = set_offset(clock, seconds, nanoseconds);

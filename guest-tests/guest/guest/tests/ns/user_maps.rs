@@ -112,9 +112,9 @@ pub(crate) fn bad_maps_are_refused(_: &Ctx) -> Check {
     peer.finish()
 }
 
-/// A map of so many lines, each of one ID: 0.. inside to 5000.. outside, in the reverse order.
+/// A map of so many lines, each of one ID, with gaps outside: in order, as it had to be before 3.12 (0bd14b4fd72a).
 fn lines(count: u32) -> String {
-    (0..count).map(|i| format!("{} {} 1\n", i, FIRST + count - 1 - i)).collect()
+    (0..count).map(|i| format!("{i} {} 1\n", FIRST + 2 * i)).collect()
 }
 
 /// A map has at most 340 lines (5 before 4.15), one more is EINVAL, and the last one translates as the first does.
@@ -130,8 +130,9 @@ pub(crate) fn map_holds_so_many_lines(ctx: &Ctx) -> Check {
     write_map(&peer, "uid_map", &lines(most)).or_fail(&format!("write a map of {most} lines"))?;
     peer.ask("mapped")?;
     let status = files::read_text(&format!("/proc/{}/status", peer.pid())).or_fail("read its status")?;
-    let expected = format!("Uid:\t{FIRST}\t{FIRST}\t{FIRST}\t{FIRST}");
-    ensure!(status.lines().any(|line| line == expected), "the ID of the last line is not user {FIRST} outside");
+    let last = FIRST + 2 * (most - 1);
+    let expected = format!("Uid:\t{last}\t{last}\t{last}\t{last}");
+    ensure!(status.lines().any(|line| line == expected), "the ID of the last line is not user {last} outside");
     peer.say("go");
     peer.finish()
 }
