@@ -5,6 +5,8 @@
 
 mod archive_of_its_time;
 mod bad_input;
+mod bench;
+mod history;
 mod interruption;
 mod markers;
 mod mutants;
