@@ -211,7 +211,7 @@ pub(super) const REFUSED: &[Test] = &[
     )
     .since(3, 8, 0)
     .kconfig(&[USER_NS])
-    .mutants(&[SAYS_YES, Mutant::lose("no new user namespace", nr::CLONE, 0, clone::NEWUSER)]),
+    .mutants(&[SAYS_YES]),
     test(
         "setns::parent_pid_namespace_is_out_of_reach",
         "a process is EINVAL to place its children in the PID namespace above its own",
