@@ -1,9 +1,10 @@
 //! cgroup v1, the memory controller at its limit; and every controller once, in the same boot.
 
+use crate::Version;
 use crate::mutant::{Lie, Mutant};
 use crate::nr;
 use crate::options::{CGROUPS, MEMCG, MEMCG_V1};
-use crate::test::{Test, test};
+use crate::test::{Oddity, Test, test};
 
 pub(super) const TESTS: &[Test] = &[
     test(
@@ -76,5 +77,11 @@ pub(super) const TESTS: &[Test] = &[
     .kconfig(&[CGROUPS])
     .deadline(30)
     .own_boot()
+    .oddities(&[Oddity {
+        name: "lists_what_v1_lacks",
+        since: Version(6, 11, 0),
+        until: Some(Version(6, 13, 0)),
+        source: "af000ce85293: /proc/cgroups listed memory and cpuset without MEMCG_V1 and CPUSETS_V1",
+    }])
     .mutants(&[Mutant::ignore_write("members do not move in", "/tasks"), Mutant::ignore("nothing mounted", nr::MOUNT)]),
 ];

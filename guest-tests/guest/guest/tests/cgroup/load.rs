@@ -137,7 +137,7 @@ pub(super) fn stops_and_goes_on(
     stop: impl FnOnce() -> Check,
     release: impl Fn() -> Check,
 ) -> Check {
-    const ENOUGH: u64 = 10_000;
+    const ENOUGH: u64 = 3_000;
     let (one, other) = (shared_counter()?, shared_counter()?);
     let (_one, _other) = (counting(stopped, one)?, counting(free, other)?);
     let _release = OnDrop(&release);

@@ -163,7 +163,7 @@ fn freezer_holds_back_a_kill_till_the_thaw(_: &Ctx) -> Check {
     let thawed = Thaw(&group);
     sys::kill(victim.pid(), sig::KILL).or_fail("kill a frozen process")?;
     let before = still.load(Ordering::Relaxed);
-    wait_for(going, 5_000, "while the killed process is frozen")?;
+    wait_for(going, 2_000, "while the killed process is frozen")?;
     let ended = sys::wait(victim.pid(), sys::WNOHANG).or_fail("wait")?;
     ensure!(ended.is_none(), "a frozen process was killed and died without a thaw");
     ensure!(still.load(Ordering::Relaxed) == before, "a frozen process ran on when it was killed");
@@ -198,7 +198,7 @@ fn freezer_stops_who_moves_in(_: &Ctx) -> Check {
     let so = eventually(3_000, || group.get("freezer.state").is_ok_and(|now| now == "FROZEN"));
     ensure!(so, "a process moved into a frozen group, and the group stays {}", group.get("freezer.state")?);
     let before = moved.load(Ordering::Relaxed);
-    wait_for(going, 5_000, "while the one that moved in is frozen")?;
+    wait_for(going, 2_000, "while the one that moved in is frozen")?;
     let counted = moved.load(Ordering::Relaxed) - before;
     ensure!(counted == 0, "a process that moved into a frozen group went on and counted {counted}");
     change_state(&group, "THAWED")?;

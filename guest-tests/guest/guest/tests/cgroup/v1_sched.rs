@@ -75,8 +75,16 @@ fn cpu_shares_divide_the_time(_: &Ctx) -> Check {
         large.set("cpu.shares", "8192")?;
         small.set("cpu.shares", "1024")?;
         let (much, little) = (spinner(large)?, spinner(small)?);
-        spin(&[&much, &little], 240 * MS)?;
-        let (much, little) = (used(&much)? / MS, used(&little)? / MS);
+        // What a host keeps its guest waiting is charged to whoever ran: that evens out, since it is paid back.
+        let mut got = (0, 0);
+        for enough in [240, 480, 960, 1_920] {
+            spin(&[&much, &little], enough * MS)?;
+            got = (used(&much)? / MS, used(&little)? / MS);
+            if got.0 >= 3 * got.1 {
+                break;
+            }
+        }
+        let (much, little) = got;
         ensure!(much >= 3 * little, "with 8192 shares against 1024 two busy groups got {much} and {little} ms");
         ensure!(little > 0, "the group with the smaller shares got nothing");
     }
@@ -94,13 +102,19 @@ fn cpu_quota_throttles(_: &Ctx) -> Check {
     let (busy, free) = (spinner(&group)?, spinner(&sibling)?);
     let begin = sys::now_ms();
     busy.say("go");
-    let throttled = || group.count("cpu.stat", "nr_throttled").unwrap_or(0);
-    eventually(3_000, || throttled() >= PERIODS);
-    let (periods, wall, ran) = (throttled(), sys::now_ms() - begin, used(&busy)? / MS);
-    ensure!(periods >= PERIODS, "a busy group with 2 ms of each 20 was throttled {periods} times in {wall} ms");
-    ensure!(ran * 2 < wall, "a busy group with 2 ms of each 20 ran {ran} ms of {wall}");
-    let time = group.count("cpu.stat", "throttled_time").unwrap_or(0);
-    ensure!(time > 0, "cpu.stat counts {periods} times throttled and no time");
+    let count = |word: &str| group.count("cpu.stat", word).unwrap_or(0);
+    let state = || -> Result<_, Stop> { Ok((count("nr_throttled"), sys::now_ms() - begin, used(&busy)? / MS)) };
+    // A host that keeps its guest waiting makes one run count for many, and the group pays that back. The time is
+    // added up when a throttled group is let go.
+    let held = eventually(4_000, || {
+        let so = |(periods, wall, ran)| periods >= PERIODS && ran * 2 < wall && count("throttled_time") > 0;
+        state().is_ok_and(so)
+    });
+    let ((periods, wall, ran), time) = (state()?, count("throttled_time"));
+    ensure!(
+        held,
+        "a busy group with 2 ms of each 20 ran {ran} ms of {wall}, throttled {periods} times for {time} ns by cpu.stat"
+    );
     spin(&[&free], 20 * MS)?;
     let sibling = sibling.count("cpu.stat", "nr_throttled");
     ensure!(sibling == Some(0), "cpu.stat of a group without quota counts {sibling:?} times throttled");
