@@ -106,7 +106,6 @@ pub(crate) const fn test(name: &'static str, purpose: &'static str) -> Test {
     }
 }
 
-#[expect(dead_code, reason = "the words of the table: not each is in use at all times")]
 impl Test {
     pub(crate) const fn since(mut self, major: u16, minor: u16, patch: u16) -> Self {
         self.needs.since = Version(major, minor, patch);
