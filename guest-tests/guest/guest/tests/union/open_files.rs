@@ -93,6 +93,7 @@ pub(super) fn new_link_is_the_same_file(_: &Ctx, kind: &'static Kind) -> Check {
         union.remount()?;
     }
     sys::unlink(MERGED_FILE).or_fail("remove one name")?;
+    must_be_gone(MERGED_FILE, "removed")?;
     must_hold("/tmp/merged/name", "lower and more and yet more", "without its first name")?;
     must_be_gone("/tmp/lower/name", "linked through the union")
 }
