@@ -16,7 +16,6 @@ const NLMSG_DONE: u16 = 3;
 
 /// Protocols of `AF_NETLINK`.
 pub(crate) const ROUTE: i32 = 0;
-pub(crate) const SOCK_DIAG: i32 = 4;
 pub(crate) const NETFILTER: i32 = 12;
 
 /// Attributes of a message, one after the other.

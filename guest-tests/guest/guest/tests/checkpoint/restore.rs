@@ -110,12 +110,13 @@ pub(crate) fn command_line_is_moved(_: &Ctx) -> Check {
     })
 }
 
+const TCP: i32 = 6;
+const REPAIR: i32 = 19;
+const REPAIR_QUEUE: i32 = 20;
+const QUEUE_SEQ: i32 = 21;
+
 /// A TCP socket that is told its state and never said hello.
 fn restored(port: u16, sent: u32, received: u32) -> Result<Fd, Stop> {
-    const TCP: i32 = 6;
-    const REPAIR: i32 = 19;
-    const REPAIR_QUEUE: i32 = 20;
-    const QUEUE_SEQ: i32 = 21;
     let socket = sys::socket(net::AF_INET, net::STREAM | net::CLOEXEC, 0).or_fail("socket")?;
     let set = |option, value: u32| sys::setsockopt(&socket, TCP, option, &value.to_ne_bytes());
     set(REPAIR, 1).or_absent("set TCP_REPAIR")?;
@@ -130,7 +131,6 @@ fn restored(port: u16, sent: u32, received: u32) -> Result<Fd, Stop> {
 
 /// Two sockets that are given each other's sequence numbers are one connection, without a handshake.
 pub(crate) fn tcp_goes_on_where_it_was(_: &Ctx) -> Check {
-    const REPAIR: i32 = 19;
     sys::unshare(clone::NEWNET).or_fail("unshare(CLONE_NEWNET)")?;
     interface::set_up("lo", true).or_fail("bring lo up")?;
     let (one, other) = (restored(7001, 1_000, 5_000)?, restored(7002, 5_000, 1_000)?);
@@ -138,7 +138,7 @@ pub(crate) fn tcp_goes_on_where_it_was(_: &Ctx) -> Check {
         sys::connect(socket, &inet_address([127, 0, 0, 1], port)).or_fail("connect under repair")?;
     }
     for socket in [&one, &other] {
-        sys::setsockopt(socket, 6, REPAIR, &0i32.to_ne_bytes()).or_fail("end the repair")?;
+        sys::setsockopt(socket, TCP, REPAIR, &0i32.to_ne_bytes()).or_fail("end the repair")?;
     }
     for (from, to, word) in [(&one, &other, b"hither"), (&other, &one, b"yonder")] {
         sys::sendto(from, word, &[]).or_fail("send by a restored connection")?;
@@ -146,6 +146,14 @@ pub(crate) fn tcp_goes_on_where_it_was(_: &Ctx) -> Check {
         let mut buffer = [0; 16];
         let n = sys::recv(to, &mut buffer, 0).or_fail("receive by a restored connection")?;
         ensure!(buffer[..n] == word[..], "a restored connection brought {n} other bytes");
+    }
+    sys::setsockopt(&one, TCP, REPAIR, &1i32.to_ne_bytes()).or_fail("put it under repair again")?;
+    for (queue, expected) in [(1u32, 5_006u32), (2, 1_006)] {
+        sys::setsockopt(&one, TCP, REPAIR_QUEUE, &queue.to_ne_bytes()).or_fail("choose a queue")?;
+        let mut next = [0; 4];
+        sys::getsockopt(&one, TCP, QUEUE_SEQ, &mut next).or_fail("read a sequence number")?;
+        let next = u32::from_ne_bytes(next);
+        ensure!(next == expected, "queue {queue} of the connection stands at {next}, not {expected}");
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ pub(crate) fn strict_mode_kills(_: &Ctx) -> Check {
     let end = end_of(
         || sys::prctl(PR_SET_SECCOMP, STRICT).map(drop).or_absent("prctl(PR_SET_SECCOMP) to the strict mode"),
         // The verdict was written in strict mode already.
-        || drop(probe()),
+        || _ = probe(),
     )?;
     ensure!(end == End::Signal(sys::sig::KILL), "a process in strict mode called getppid and {end}");
     Ok(())
@@ -124,7 +124,7 @@ pub(crate) fn filter_answers(_: &Ctx) -> Check {
         })?;
     }
     for action in [KILL_THREAD, TRAP] {
-        let end = end_of(|| filter(PROBE, action), || drop(probe()))?;
+        let end = end_of(|| filter(PROBE, action), || _ = probe())?;
         ensure!(end == End::Signal(SIGSYS), "filter action {action:#x}: the process {end}, not by SIGSYS");
     }
     ensure!(probe().is_ok(), "the filters of children hold their parent");
@@ -177,7 +177,7 @@ pub(crate) fn kill_process_takes_all_threads(_: &Ctx) -> Check {
                 if filter(PROBE, action).is_err() {
                     sys::exit(3);
                 }
-                if let Ok(thread) = Thread::start(|| drop(probe())) {
+                if let Ok(thread) = Thread::start(|| _ = probe()) {
                     // Either this process dies now, or the thread does and is waited for.
                     while !thread.is_gone() && time_left() > 1_500 {
                         sys::sleep_ms(1);
