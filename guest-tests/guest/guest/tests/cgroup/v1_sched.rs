@@ -240,6 +240,8 @@ fn cpuset_binds_its_members(_: &Ctx) -> Check {
             Ok(format!("{:?}", sys::sched_setaffinity(&second)))
         }
     })?;
+    let path = group_of(member.pid(), "cpuset")?;
+    ensure!(path == "/kr-bound", "a process that moved to /kr-bound is in {path}");
     let mask = member.ask("where")?;
     ensure!(mask == "0x1", "a member of a cpuset with CPU 0 may run on {mask}");
     let answer = member.ask("go to CPU 1")?;
