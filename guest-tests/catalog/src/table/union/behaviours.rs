@@ -73,14 +73,14 @@ behaviours! {
         SHOWN_LOWER
     ];
     reader_over_copy_up: "a file opened to read before copy-up shows later writes, or the old, as its kind documents", [
-        reads("the union shows something else", "/merged/file", "neither")
+        reads("the union shows something else", "/file", "neither")
     ];
     inode_number_stays: "a file has the same inode number before and after copy-up, by path and by descriptor", [
         Mutant::ignore("no inode number by path", nr::STAT),
         Mutant::ignore("no inode number by descriptor", nr::FSTAT)
     ];
     links_of_lower_over_copy_up: "two names of a lower file stay one or part at copy-up, as their kind documents", [
-        reads("the other name shows something else", "/merged/name", "neither"),
+        reads("the other name shows something else", "/name", "neither"),
         Mutant::ignore("link lost", nr::LINK)
     ];
     new_link_is_the_same_file: "a lower file linked to a new name is one file of two names, after a remount too", [

@@ -109,7 +109,7 @@ pub(super) fn append_and_truncation_copy_up(_: &Ctx, kind: &'static Kind) -> Che
         // SAFETY: a NUL-terminated string and a size.
         unsafe { sys::call(nr::TRUNCATE, [path.as_ptr() as usize, size]) }.or_fail("truncate through the union")?;
     }
-    for when in ["after the change", "after a remount"] {
+    union.also_remounted("after the change", |when| {
         must_hold("/tmp/merged/append", "0123456789+", when)?;
         must_hold("/tmp/merged/empty", "", when)?;
         must_hold("/tmp/merged/short", "0123", when)?;
@@ -117,8 +117,8 @@ pub(super) fn append_and_truncation_copy_up(_: &Ctx, kind: &'static Kind) -> Che
         for name in names {
             must_hold(&format!("/tmp/lower/{name}"), "0123456789", when)?;
         }
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 

@@ -201,6 +201,13 @@ impl Union {
         sys::mount(source, MERGED, self.kind.name, 0, &self.options).or_absent(&format!("mount {}", self.kind.name))
     }
 
+    /// Looks, and looks again after a remount.
+    pub(super) fn also_remounted(&self, when: &str, look: impl Fn(&str) -> Check) -> Check {
+        look(when)?;
+        self.remount()?;
+        look("after a remount")
+    }
+
     /// Unmounts all of it and mounts it again: what is not on the layers is forgotten.
     pub(super) fn remount(&self) -> Check {
         if self.kind.layers == Layers::Branches {

@@ -17,7 +17,7 @@ pub(super) fn rename_moves_lower_file(_: &Ctx, kind: &'static Kind) -> Check {
     let union = Union::stage(kind, lower_folder)?;
     sys::rename(MERGED_FILE, "/tmp/merged/dir/moved").or_fail("rename a lower file")?;
     sys::rename("/tmp/merged/dir/one", "/tmp/merged/dir/two").or_fail("rename one lower file over another")?;
-    for when in ["after the rename", "after a remount"] {
+    union.also_remounted("after the rename", |when| {
         must_list(MERGED, &["dir", "other"], when)?;
         must_list("/tmp/merged/dir", &["moved", "two"], when)?;
         must_be_gone(MERGED_FILE, when)?;
@@ -25,8 +25,8 @@ pub(super) fn rename_moves_lower_file(_: &Ctx, kind: &'static Kind) -> Check {
         must_hold("/tmp/merged/dir/two", "one", when)?;
         must_hold(LOWER_FILE, "lower", when)?;
         must_hold("/tmp/lower/dir/two", "two", when)?;
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 
@@ -35,12 +35,12 @@ pub(super) fn rename_over_removed_name(_: &Ctx, kind: &'static Kind) -> Check {
     let union = Union::stage(kind, lower_file)?;
     sys::unlink(MERGED_FILE).or_fail("remove a file")?;
     sys::rename("/tmp/merged/other", MERGED_FILE).or_fail("rename another to its name")?;
-    for when in ["after the rename", "after a remount"] {
+    union.also_remounted("after the rename", |when| {
         must_hold(MERGED_FILE, "other", when)?;
         must_be_gone("/tmp/merged/other", when)?;
         must_list(MERGED, &["file"], when)?;
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     sys::rename(MERGED_FILE, "/tmp/merged/third").or_fail("rename it away")?;
     union.remount()?;
     must_list(MERGED, &["third"], "renamed away")?;
@@ -61,15 +61,15 @@ pub(super) fn folder_moves_whole_or_not_at_all(_: &Ctx, kind: &'static Kind) -> 
         Err(Errno::EXDEV) if kind.lower_folders_stay => ("dir", "moved"),
         Err(errno) => return Err(Stop::Fail(format!("rename of a lower folder: {errno}"))),
     };
-    for when in ["after the rename", "after a remount"] {
+    union.also_remounted("after the rename", |when| {
         must_be_gone("/tmp/merged/fresh", when)?;
         must_hold("/tmp/merged/moved-fresh/three", "three", when)?;
         must_be_gone(&format!("/tmp/merged/{gone}"), when)?;
         must_list(&format!("/tmp/merged/{here}"), &["one", "two"], when)?;
         must_hold(&format!("/tmp/merged/{here}/one"), "one", when)?;
         must_list("/tmp/lower/dir", &["one", "two"], when)?;
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 
@@ -116,14 +116,14 @@ pub(super) fn listing_has_each_name_once(_: &Ctx, kind: &'static Kind) -> Check 
     sys::unlink("/tmp/merged/dir/two").or_fail("remove a file of a lower folder")?;
     sys::unlink("/tmp/merged/other").or_fail("remove a file of the union")?;
     let top = [("dir", DIR), ("file", FILE), ("link", LINK), ("new", FILE), ("new-dir", DIR), ("pipe", FIFO)];
-    for when in ["at first", "after a remount"] {
+    union.also_remounted("at first", |when| {
         for (path, expected) in [(MERGED, &top[..]), ("/tmp/merged/dir", &[("one", FILE), ("three", FILE)][..])] {
             let found = kinds(path)?;
             let same = found.iter().map(|(name, kind)| (name.as_str(), *kind)).eq(expected.iter().copied());
             ensure!(same, "{when} {path} lists {found:?}, not {expected:?}");
         }
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 
@@ -150,13 +150,13 @@ pub(super) fn long_listing_is_exact(_: &Ctx, kind: &'static Kind) -> Check {
         }
     }
     expected.sort();
-    for when in ["at first", "after a remount"] {
+    union.also_remounted("at first", |when| {
         let mut found = sys::list("/tmp/merged/dir").or_fail("list the folder")?;
         found.sort();
         let differs = found.iter().zip(&expected).find(|(a, b)| a != b);
         ensure!(found == expected, "{when} {} names of {} are listed; first odd one {differs:?}", found.len(), NAMES);
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 

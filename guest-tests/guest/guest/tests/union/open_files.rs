@@ -83,15 +83,15 @@ pub(super) fn new_link_is_the_same_file(_: &Ctx, kind: &'static Kind) -> Check {
     sys::link(MERGED_FILE, "/tmp/merged/name").or_fail("link through the union")?;
     append("/tmp/merged/name", " and more")?;
     append(MERGED_FILE, " and yet more")?;
-    for when in ["after the writes", "after a remount"] {
+    union.also_remounted("after the writes", |when| {
         must_hold(MERGED_FILE, "lower and more and yet more", when)?;
         must_hold("/tmp/merged/name", "lower and more and yet more", when)?;
         let (one, other) = (sys::stat(MERGED_FILE).or_fail("stat")?, sys::stat("/tmp/merged/name").or_fail("stat")?);
         ensure!(one.ino == other.ino, "{when} the two names have inode numbers {} and {}", one.ino, other.ino);
         let counted = one.nlink == 2 || !kind.counts_links;
         ensure!(counted, "{when} the link count is {}", one.nlink);
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     sys::unlink(MERGED_FILE).or_fail("remove one name")?;
     must_be_gone(MERGED_FILE, "removed")?;
     must_hold("/tmp/merged/name", "lower and more and yet more", "without its first name")?;

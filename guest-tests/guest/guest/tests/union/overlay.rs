@@ -80,13 +80,13 @@ pub(super) fn index_keeps_links_together(_: &Ctx) -> Check {
         sys::link(LOWER_FILE, "/tmp/lower/name").or_fail("link in the lower layer")
     })?;
     append(MERGED_FILE, " and more")?;
-    for when in ["after copy-up", "after a remount"] {
+    union.also_remounted("after copy-up", |when| {
         must_hold("/tmp/merged/name", "lower and more", when)?;
         let (one, other) = (sys::stat(MERGED_FILE).or_fail("stat")?, sys::stat("/tmp/merged/name").or_fail("stat")?);
         ensure!((one.ino, one.nlink) == (other.ino, 2), "{when} the names are {:?}, {:?}", one, other);
         must_hold("/tmp/lower/name", "lower", when)?;
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 
@@ -112,13 +112,13 @@ pub(super) fn lower_above_another_upper_mounts(_: &Ctx) -> Check {
 pub(super) fn redirect_moves_lower_folder(_: &Ctx) -> Check {
     let union = Union::stage_with(&OVERLAY, "redirect_dir=on", lower_folder)?;
     sys::rename("/tmp/merged/dir", "/tmp/merged/moved").or_fail("rename a lower folder with redirect_dir=on")?;
-    for when in ["after the rename", "after a remount"] {
+    union.also_remounted("after the rename", |when| {
         must_be_gone("/tmp/merged/dir", when)?;
         must_list("/tmp/merged/moved", &["one", "two"], when)?;
         must_hold("/tmp/merged/moved/one", "one", when)?;
         must_list("/tmp/upper/moved", &[], when)?;
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     must_list("/tmp/lower/dir", &["one", "two"], "renamed through the union")
 }
 

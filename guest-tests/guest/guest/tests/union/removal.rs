@@ -3,7 +3,7 @@
 use alloc::format;
 
 use crate::files;
-use crate::sys::{self, Errno, S_IFCHR, S_IFLNK, S_IFMT};
+use crate::sys::{self, Errno, S_IFCHR, S_IFLNK, S_IFMT, S_IFREG};
 use crate::test_api::{Check, Ctx, OrStop as _};
 use crate::tests::union::kind::{Kind, MERGED, Removal, UPPER, Union, current_folder};
 use crate::tests::union::look::{
@@ -16,12 +16,12 @@ pub(super) fn whiteout_hides_lower(_: &Ctx, kind: &'static Kind) -> Check {
     let union = Union::stage(kind, lower_file)?;
     must_list(MERGED, &["file", "other"], "before the removal")?;
     sys::unlink(MERGED_FILE).or_fail("remove through the union")?;
-    for when in ["after the removal", "after a remount"] {
+    union.also_remounted("after the removal", |when| {
         must_be_gone(MERGED_FILE, when)?;
         must_list(MERGED, &["other"], when)?;
         must_hold(LOWER_FILE, "lower", when)?;
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     files::create(MERGED_FILE, "new").or_fail("make the file anew")?;
     must_hold(MERGED_FILE, "new", "made anew")?;
     must_hold(LOWER_FILE, "lower", "made anew")?;
@@ -50,7 +50,8 @@ pub(super) fn removal_is_marked_in_upper(_: &Ctx, kind: &'static Kind) -> Check 
         }
         Removal::Prefix => {
             let mark = sys::lstat(&format!("{UPPER}/.wh.file")).or_fail("stat the mark")?;
-            ensure!(mark.size == 0, "the mark has {} bytes", mark.size);
+            let found = (mark.mode & S_IFMT, mark.size);
+            ensure!(found == (S_IFREG, 0), "the mark has kind {:o} and {} bytes", found.0, found.1);
         }
         Removal::Nothing => must_hold(LOWER_FILE, "lower", "after a removal in its copy")?,
     }
@@ -66,12 +67,12 @@ pub(super) fn folder_made_anew_is_empty(_: &Ctx, kind: &'static Kind) -> Check {
     sys::rmdir("/tmp/merged/dir").or_fail("remove the emptied folder")?;
     must_be_gone("/tmp/merged/dir", "removed")?;
     sys::mkdir("/tmp/merged/dir", 0o755).or_fail("make the folder anew")?;
-    for when in ["made anew", "after a remount"] {
+    union.also_remounted("made anew", |when| {
         must_list("/tmp/merged/dir", &[], when)?;
         must_be_gone("/tmp/merged/dir/one", when)?;
         must_list("/tmp/lower/dir", &["one", "two"], when)?;
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     files::create("/tmp/merged/dir/one", "new").or_fail("make a file in it")?;
     must_list("/tmp/merged/dir", &["one"], "with a new file")?;
     must_hold("/tmp/merged/dir/one", "new", "made anew")
@@ -87,12 +88,12 @@ pub(super) fn only_an_empty_folder_can_go(_: &Ctx, kind: &'static Kind) -> Check
     }
     must_list("/tmp/merged/dir", &[], "emptied")?;
     sys::rmdir("/tmp/merged/dir").or_fail("remove the emptied folder")?;
-    for when in ["removed", "after a remount"] {
+    union.also_remounted("removed", |when| {
         must_be_gone("/tmp/merged/dir", when)?;
         must_list(MERGED, &["file", "other"], when)?;
         must_list("/tmp/lower/dir", &["one", "two"], when)?;
-        union.remount()?;
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 
