@@ -95,3 +95,15 @@ pub(crate) const KCMP: Kconfig = option(&["KCMP", "CHECKPOINT_RESTORE"], Version
 /// Its own option since 4.2.
 pub(crate) const PROC_CHILDREN: Kconfig = option(&["PROC_CHILDREN", "CHECKPOINT_RESTORE"], Version(3, 5, 0));
 pub(crate) const SOFT_DIRTY: Kconfig = option(&["MEM_SOFT_DIRTY"], Version(3, 11, 0));
+
+// What whole containers need beyond namespaces.
+/// Terminals of a container's own; always so since 4.7 (eedf265aa003).
+pub(crate) const DEVPTS_INSTANCES: Kconfig =
+    Kconfig { any: &["DEVPTS_MULTIPLE_INSTANCES"], since: Version(2, 6, 29), until: Some(Version(4, 7, 0)) };
+/// What limits a container where there is no `pids` in version 2.
+pub(crate) const CGROUP_DEVICE_BEFORE_PIDS: Kconfig =
+    Kconfig { any: &["CGROUP_DEVICE"], since: Version(2, 6, 26), until: Some(Version(4, 5, 0)) };
+pub(crate) const PIDS_OF_V2: Kconfig = option(&["CGROUP_PIDS"], Version(4, 5, 0));
+/// From 5.2 every group of version 2 can be frozen.
+pub(crate) const FREEZER_OF_V1: Kconfig =
+    Kconfig { any: &["CGROUP_FREEZER"], since: Version(2, 6, 28), until: Some(Version(5, 2, 0)) };

@@ -34,6 +34,7 @@ mod tests;
 fn main() {
     ready::mount_all();
     ready::standard_streams();
+    ready::all_powers();
     ready::tune();
     serve::serve();
 }

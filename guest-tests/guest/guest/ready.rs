@@ -87,6 +87,14 @@ pub(crate) fn tune() {
     }
 }
 
+/// Makes all capabilities that are permitted effective: before 2.6.33 the first process comes without `CAP_SETPCAP`
+/// in effect, and tests are root to the full.
+pub(crate) fn all_powers() {
+    if let Ok(own) = sys::capget() {
+        let _ = sys::capset(sys::Capabilities { effective: own.permitted, ..own });
+    }
+}
+
 /// Lets a `WARN_ONCE` that has fired fire again (4.15).
 pub(crate) fn clear_warn_once() {
     let _ = files::write("/sys/kernel/debug/clear_warn_once", "1");

@@ -1,5 +1,6 @@
 //! The tests, by name.
 
+mod census;
 mod cgroup;
 mod checkpoint;
 mod churn;

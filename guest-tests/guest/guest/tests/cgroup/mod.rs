@@ -69,6 +69,11 @@ impl Group {
         line.trim().parse().ok()
     }
 
+    /// Moves a process in.
+    pub(crate) fn adopt(&self, pid: i32) -> Check {
+        self.set(self.members, &pid.to_string())
+    }
+
     /// Moves this process in.
     pub(crate) fn join(&self) -> Check {
         self.set(self.members, "0").or_else(|_| self.set(self.members, &sys::getpid().to_string()))

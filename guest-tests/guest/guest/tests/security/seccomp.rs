@@ -64,7 +64,7 @@ fn set(door: &Door, call: usize, answer: u32) -> Result<usize, Errno> {
 }
 
 /// The same where it must be accepted.
-fn filter(call: usize, answer: u32) -> Check {
+pub(crate) fn filter(call: usize, answer: u32) -> Check {
     set(&Door::Prctl, call, answer).map(drop).or_absent("prctl(PR_SET_SECCOMP) with a filter")
 }
 

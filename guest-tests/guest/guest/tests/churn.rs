@@ -1,6 +1,0 @@
-//! Loops that hunt for races and leaks.
-
-use crate::test_api::Entry;
-
-/// In the catalog's order.
-pub(crate) const TESTS: &[Entry] = &[];
