@@ -6,11 +6,11 @@
 mod archive_of_its_time;
 mod bad_input;
 mod bench;
+mod every_kernel;
 mod history;
 mod interruption;
 mod markers;
 mod mutants;
-mod old_kernels;
 mod payload;
 mod rig;
 mod selftests;

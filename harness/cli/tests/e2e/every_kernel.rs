@@ -1,12 +1,26 @@
-//! Every kernel at hand boots, and every test has a verdict on it.
+//! Every kernel at hand boots, every test has a verdict on it, nothing fails without an explanation and nothing is left behind.
 
 use kernrig_events::Class;
 
+use crate::history::may_fail;
 use crate::rig::{Finished, old_kernels, run};
 
 fn at_least(release: &str, wanted: (u32, u32)) -> bool {
     let mut numbers = release.split(['.', '-']).map(|n| n.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= wanted
+}
+
+/// A symbol, a version, a module or a word of the command line.
+fn names_what_is_missing(reason: &str) -> bool {
+    ["CONFIG_", "Linux ", "the module ", "command line", "cgroup_"].iter().any(|word| reason.contains(word))
+}
+
+#[test]
+fn every_test_has_a_verdict_on_debians_kernels() {
+    for name in ["debian-5.10", "debian-6.1", "debian-6.12", "debian-7"] {
+        let finished = run(&["-k", name]);
+        assert_verdicts(name, &finished);
+    }
 }
 
 #[test]
@@ -32,6 +46,15 @@ fn assert_verdicts(name: &str, finished: &Finished) {
         }
     }
     let release = &finished.release();
+    for outcome in finished.outcomes() {
+        let (test, why) = (outcome.cell.test.as_str(), outcome.verdict.explanation());
+        match outcome.verdict.class() {
+            Class::Good => {}
+            Class::Neutral => assert!(names_what_is_missing(why), "{name}: {test}: {why}"),
+            _ => assert!(may_fail(test, release), "{name}: {outcome:#?}"),
+        }
+        assert!(outcome.dirt.is_empty(), "{name}: {test} left {:?} behind", outcome.dirt);
+    }
     for (test, label) in &labels {
         let refusal = *test == "setns::is_unknown_before_3_0";
         let needs_three = test.starts_with("setns::") && !refusal && !at_least(release, (3, 0));
