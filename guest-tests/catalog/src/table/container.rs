@@ -53,8 +53,6 @@ const NO_MASK: Mutant = Mutant::ignore_if("read-only remounts do nothing", nr::M
 const LOST: Mutant =
     Mutant::new("what is sent gets lost", Lie::IgnoreWhen { nr: nr::SENDTO, arg: 2, value: 4, answer: 4 });
 const LEAKY: Mutant = Mutant::ignore("groups are never removed", nr::RMDIR);
-const SHARED_TERMINALS: Mutant =
-    Mutant::new("mount options do nothing", Lie::Replace { nr: nr::MOUNT, arg: 4, value: 0 });
 
 const fn container(name: &'static str, purpose: &'static str) -> Test {
     // 2.6.29: usable network namespaces, terminals of one's own, pid, ipc, uts and mount namespaces.
@@ -76,7 +74,6 @@ pub(super) const TESTS: &[Test] = &[
             NO_LIMIT,
             NO_MEMBER,
             NO_MASK,
-            SHARED_TERMINALS,
         ]),
     container("container::whole::on_overlay", "a container on overlay changes its own files and not the image")
         .since(3, 18, 0)
@@ -118,11 +115,11 @@ pub(super) const TESTS: &[Test] = &[
         .kconfig(classic_and!(SECCOMP_FILTER))
         .mutants(&[Mutant::ignore_when("filters do nothing", nr::PRCTL, 0, PR_SET_SECCOMP), NO_PID]),
     container("container::many::one_after_another", "container after container, nothing is left behind in the kernel")
-        .params(&[Param { name: "iterations", default: 6, min: 1, max: 100_000 }])
+        .params(&[Param { name: "iterations", default: 4, min: 1, max: 100_000 }])
         .deadline(60)
         .mutants(&[LEAKY, NO_NET]),
     container("container::many::at_once", "containers side by side keep their promises and leave nothing behind")
-        .params(&[Param { name: "workers", default: 4, min: 1, max: 200 }])
+        .params(&[Param { name: "workers", default: 3, min: 1, max: 200 }])
         .deadline(60)
         .mutants(&[LEAKY, NO_LIMIT, NO_UTS, LOST]),
     container(

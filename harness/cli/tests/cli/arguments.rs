@@ -108,6 +108,25 @@ fn a_pattern_without_a_kernel_or_a_test_is_an_error() {
 }
 
 #[test]
+fn a_parameter_that_no_test_takes_is_refused_before_anything_boots() {
+    let folder = folder();
+    for (test, param, words) in [
+        ("churn::*", "iteration=5", &["--param iteration", "did you mean iterations?", "seed"][..]),
+        ("churn::*", "iterations=0", &["--param iterations=0", "churn::namespaces::uts takes 1 to"]),
+        ("ns::uts::*", "iterations=5", &["none of the selected tests has parameters"]),
+        ("churn::*", "iterations=many", &["NAME=N"]),
+        ("chrun::*", "iterations=5", &["chrun::*", "did you mean churn::"]),
+    ] {
+        let arguments = ["run", "--dry-run", "--offline", "-t", test, "--param", param];
+        let (code, _, stderr) = finish(kernrig(&folder).args(arguments));
+        assert_eq!(code, 2, "{param}: {stderr}");
+        assert!(words.iter().all(|word| stderr.contains(word)), "{test} {param}: {stderr}");
+    }
+    let (_, stdout, _) = finish(kernrig(&folder).args(["list", "--long", "churn::namespaces::net"]));
+    assert!(stdout.contains("--param iterations=4 (1 to 10000000)"), "{stdout}");
+}
+
+#[test]
 fn a_dry_run_prints_each_cell_and_boots_nothing() {
     let Some(kernels) = std::env::var_os("KERNRIG_KERNELS") else {
         std::io::Write::write_fmt(

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::limits::{Held, Limits};
+use super::limits::Held;
 use super::setup;
 use crate::files;
 use crate::sys::{self, Fd, clone, inet_address, net};
