@@ -92,7 +92,7 @@ pub(crate) enum Command {
     Doctor,
     /// Write kernels.toml into this folder, for editing
     Init(InitArgs),
-    /// Name the complaints in a kernel log: one title a line; exit 1 if there are any
+    /// Name the complaints in kernel logs; exit 1 if there are any
     Decode(DecodeArgs),
 }
 
@@ -350,9 +350,25 @@ pub(crate) struct InitArgs {
 /// Arguments of `kernrig decode`.
 #[derive(Debug, Args)]
 pub(crate) struct DecodeArgs {
-    /// A kernel log, - for standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    /// Kernel logs, - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// human: title and stack, repeats counted; json: every report as a line of JSON; line: title, ok or corrupted, kind and signature between tabs
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: DecodeFormat,
+}
+
+/// How `kernrig decode` prints reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DecodeFormat {
+    /// For reading.
+    #[default]
+    Human,
+    /// A line of JSON a report.
+    Json,
+    /// A line of four fields a report.
+    Line,
 }
 
 fn range(of: &RangeInclusive<u32>) -> RangeInclusive<i64> {

@@ -4,8 +4,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::trace::{self, Says};
+
 /// Longest line kept in one piece; what is longer goes on as a further line of the same number.
 const MAX_LINE: usize = 4096;
+
+/// Bytes looked through at once for something that tells.
+const WINDOW: usize = 16 * 1024;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +23,21 @@ pub(crate) struct Line {
     body: usize,
     /// The caller as printed (`T123`, `C0`, kernels built with `PRINTK_CALLER`): tells mixed splats apart.
     pub(crate) caller: Option<String>,
+    /// What the message says of a stack.
+    pub(crate) says: Says,
 }
 
 impl Line {
     fn new(number: u64, text: &str) -> Self {
-        let caught = PREFIX.captures(text);
-        let body = caught.as_ref().and_then(|c| c.get(0)).map_or(0, |m| m.end());
-        let caller = caught.and_then(|c| c.get(1)).map(|m| m.as_str().to_owned());
-        Self { number, text: text.to_owned(), body, caller }
+        let (body, caller) = prefix(text);
+        let caller = caller.map(str::to_owned);
+        let says = trace::says(text.get(body..).unwrap_or(""));
+        Self { number, text: text.to_owned(), body, caller, says }
+    }
+
+    /// Whether something stood before the message.
+    pub(crate) fn has_prefix(&self) -> bool {
+        self.body > 0
     }
 
     /// The message, without what printk and loggers put before it.
@@ -34,21 +46,58 @@ impl Line {
     }
 }
 
-/// `<4>`, a syslog's `Jan  1 00:00:00 host kernel:`, `[    1.234567]`, `[  T123]`, each if it is there.
-static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"^(?:<[0-9]{1,3}>)?(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [^ ]{1,64} kernel: ?)?(?:<[0-9]{1,3}>)?(?:\[ *[0-9]{1,6}\.[0-9]{6}\] ?)?(?:\[ *([TC][0-9]{1,8})\] ?)?",
-    )
-    .expect("a constant pattern")
-});
+/// Where the message begins, and the caller: `<4>`, a syslog's `Jan  1 00:00:00 host kernel:`, `[    1.234567]`,
+/// `[  T123]` come before, each if it is there.
+fn prefix(text: &str) -> (usize, Option<&str>) {
+    let mut rest = text;
+    rest = priority(rest).unwrap_or(rest);
+    if rest.as_bytes().first().is_some_and(u8::is_ascii_uppercase)
+        && let Some(found) = SYSLOG.find(rest)
+    {
+        rest = rest.get(found.end()..).unwrap_or("");
+        rest = priority(rest).unwrap_or(rest);
+    }
+    let mut caller = None;
+    if let Some(after) = stamp(rest) {
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    if let Some((name, after)) = bracketed_caller(rest) {
+        caller = Some(name);
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    (text.len() - rest.len(), caller)
+}
 
-/// A time stamp, with a priority before it if there is one: where a second message begins within one line.
-static STAMP: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:<[0-9]{1,3}>)?\[ {0,4}[0-9]{1,6}\.[0-9]{6}\]").expect("a constant pattern"));
+/// What follows `<4>`.
+fn priority(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('<')?;
+    let end = inner.bytes().take(4).position(|b| b == b'>')?;
+    let digits = end > 0 && inner.bytes().take(end).all(|b| b.is_ascii_digit());
+    digits.then(|| inner.get(end + 1..).unwrap_or(""))
+}
+
+/// What follows `[    1.234567]`.
+fn stamp(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('[')?.trim_start_matches(' ');
+    let whole = inner.bytes().position(|b| !b.is_ascii_digit()).filter(|n| (1..=6).contains(n))?;
+    let fraction = inner.get(whole..)?.strip_prefix('.')?;
+    let digits = fraction.bytes().position(|b| !b.is_ascii_digit()).filter(|n| *n == 6)?;
+    fraction.get(digits..)?.strip_prefix(']')
+}
+
+/// `[  T123]`, and what follows it.
+fn bracketed_caller(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix('[')?.trim_start_matches(' ');
+    let end = inner.bytes().take(12).position(|b| b == b']')?;
+    let name = inner.get(..end)?;
+    let number = name.strip_prefix(['T', 'C'])?;
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| (name, inner.get(end + 1..).unwrap_or("")))
+}
 
 /// What a syslog writes before the kernel's own stamp: no place to split.
 static SYSLOG: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [^ ]{1,64} kernel: ?$").expect("a constant pattern")
+    Regex::new(r"^[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [^ ]{1,64} kernel: ?").expect("a constant pattern")
 });
 
 /// Cuts a stream of bytes into lines. Holds at most [`MAX_LINE`] bytes.
@@ -59,36 +108,64 @@ pub(crate) struct Cutter {
 }
 
 impl Cutter {
-    /// Takes bytes, gives the lines they completed.
-    pub(crate) fn push(&mut self, mut chunk: &[u8], mut give: impl FnMut(Line)) {
-        while !chunk.is_empty() {
-            let room = MAX_LINE - self.pending.len();
-            let window = chunk.get(..room.min(chunk.len())).unwrap_or(chunk);
-            let (taken, ended) = match window.iter().position(|&b| b == b'\n') {
-                Some(at) => (at + 1, true),
-                None => (window.len(), false),
-            };
-            let (now, rest) = chunk.split_at(taken);
-            chunk = rest;
+    /// Takes bytes up to the end of a line, gives that line (or the pieces of it), and what is left of the bytes.
+    pub(crate) fn push<'a>(&mut self, chunk: &'a [u8], mut give: impl FnMut(Line)) -> &'a [u8] {
+        let room = MAX_LINE - self.pending.len();
+        let window = chunk.get(..room.min(chunk.len())).unwrap_or(chunk);
+        let (taken, ended) = match window.iter().position(|&b| b == b'\n') {
+            Some(at) => (at + 1, true),
+            None => (window.len(), false),
+        };
+        let (now, rest) = chunk.split_at(taken);
+        if ended && self.pending.is_empty() {
+            emit(now, self.number, &mut give);
+        } else {
             self.pending.extend_from_slice(now);
             if ended || self.pending.len() >= MAX_LINE {
                 self.flush(&mut give);
             }
-            self.number += u64::from(ended);
         }
+        self.number += u64::from(ended);
+        rest
+    }
+
+    /// Skips whole lines that say nothing: up to the first that `find` finds something in, or that has a control
+    /// character (which could hide it), or that is not whole.
+    pub(crate) fn skip<'a>(&mut self, chunk: &'a [u8], find: impl Fn(&[u8]) -> Option<usize>) -> &'a [u8] {
+        if !self.pending.is_empty() {
+            return chunk;
+        }
+        // A bounded window: the work stays linear however often lines must be looked at.
+        let window = chunk.get(..WINDOW).unwrap_or(chunk);
+        let quiet = window.get(..find(window).unwrap_or(window.len())).unwrap_or(window);
+        let odd = quiet.iter().position(|&b| b < b' ' && b != b'\n' && b != b'\r' && b != b'\t');
+        let quiet = quiet.get(..odd.unwrap_or(quiet.len())).unwrap_or(quiet);
+        let whole = quiet.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        let (skipped, rest) = chunk.split_at(whole);
+        self.number += skipped.iter().filter(|&&b| b == b'\n').count() as u64;
+        rest
     }
 
     /// Gives what is there of a line that never ended.
     pub(crate) fn flush(&mut self, give: &mut impl FnMut(Line)) {
-        let text = clean(&self.pending);
+        let pending = std::mem::take(&mut self.pending);
+        emit(&pending, self.number, give);
+        self.pending = pending;
         self.pending.clear();
-        split(&text, |piece| give(Line::new(self.number, piece)));
     }
+}
+
+fn emit(bytes: &[u8], number: u64, give: &mut impl FnMut(Line)) {
+    split(&clean(bytes), |piece| give(Line::new(number, piece)));
 }
 
 /// Text without escape sequences and control characters; a tab becomes a space, bad UTF-8 a U+FFFD.
 fn clean(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
+    let text = String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(bytes));
+    let text = text.strip_suffix('\r').unwrap_or(&text);
+    if text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -110,15 +187,29 @@ fn clean(bytes: &[u8]) -> String {
 /// Splits a line where a time stamp shows in the middle: on 2.6.32–3.5 continuations run into each other.
 fn split(text: &str, mut give: impl FnMut(&str)) {
     let mut from = 0;
-    for stamp in STAMP.find_iter(text) {
-        let before = text.get(from..stamp.start()).unwrap_or("");
-        if before.is_empty() || SYSLOG.is_match(before) {
+    for (at, _) in text.match_indices('[') {
+        let Some(here) = text.get(at..) else { continue };
+        if at == from || stamp(here).is_none() {
+            continue;
+        }
+        let start = before_priority(text, at);
+        let before = text.get(from..start).unwrap_or("");
+        if before.is_empty() || SYSLOG.find(before).is_some_and(|found| found.end() == before.len()) {
             continue;
         }
         give(before);
-        from = stamp.start();
+        from = start;
     }
     give(text.get(from..).unwrap_or(""));
+}
+
+/// Where the `<4>` right before begins, if there is one.
+fn before_priority(text: &str, at: usize) -> usize {
+    let before = text.get(..at).unwrap_or("");
+    match before.rfind('<') {
+        Some(open) if priority(before.get(open..).unwrap_or("")) == Some("") => open,
+        _ => at,
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +218,11 @@ mod tests {
 
     fn cut(text: &[u8], size: usize) -> Vec<Line> {
         let (mut cutter, mut lines) = (Cutter::default(), Vec::new());
-        text.chunks(size).for_each(|chunk| cutter.push(chunk, |line| lines.push(line)));
+        for mut chunk in text.chunks(size) {
+            while !chunk.is_empty() {
+                chunk = cutter.push(chunk, |line| lines.push(line));
+            }
+        }
         cutter.flush(&mut |line| lines.push(line));
         lines
     }

@@ -1,284 +1,273 @@
-//! A collected splat into a report: stack, function to blame, title, signature.
+//! A collected splat into a report: the rule that holds, the function to blame, the title, the signature.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::Report;
 use crate::lines::Line;
-use crate::machinery::{ENTRIES, ENTRIES_FOR_ALL, HELPERS, LOWEST, REPORTING, WAITING, WATCHING, lists};
-use crate::rules::{Blame, SAME_BUG};
-use crate::stream::Open;
-use crate::trace::{self, Frame};
+use crate::machinery::{Lists, MACHINERY};
+use crate::open::Open;
+use crate::report::{Report, StackFrame};
+use crate::rule::{Choose, Rule, Trust};
+use crate::rules::{self, Compiled, Step};
+use crate::search::{Cursor, Search};
+use crate::table::SAME_BUG;
+use crate::trace::{self, Heading, Says};
+use crate::wording;
 
 /// Most frames a report lists.
 const MAX_FRAMES: usize = 64;
+/// Most frames of the stack as printed.
+const MAX_STACK: usize = 256;
+/// Most bytes of text a report carries.
+const MAX_TEXT: usize = 64 * 1024;
 /// Frames that make a signature: enough to tell callers apart, few enough to outlive inlining.
 const SIGNATURE_FRAMES: usize = 3;
-/// Longest title.
-const MAX_TITLE: usize = 160;
+/// Lines after a heading among which its first frame must stand.
+const FRAMES_WITHIN: usize = 40;
 
-/// The function a header itself names: `WARNING: … at file:line fn+0x1`, `WARNING: file:line at fn+0x1`, `BUG: KASAN: … in fn+0x1`.
-static NAMED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?:WARNING: (?:.* )?at (?:[^ ]+:[0-9]+ )?|BUG: K[A-Z]+: [a-zA-Z :-]+ (?:in|on) )([A-Za-z_<][A-Za-z0-9_.:<>]*)(?:\+0x| |$)")
-        .expect("a constant pattern")
-});
-
-/// Lockdep's `at: [<addr>] fn+0x1/0x2`.
-static LOCK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r" at: (?:\[<[0-9a-f]+>\] *)*([A-Za-z_][A-Za-z0-9_.]*)(?:\+0x| )").expect("a constant pattern")
-});
-
-/// KASAN's `Read of size 8 at addr …`.
+/// The access a checker saw.
 static ACCESS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(Read|Write|read|write) (?:of size|at addr)").expect("a constant pattern"));
+    LazyLock::new(|| Regex::new(r"(?:^|[^a-z])([Rr]ead|[Ww]rite) (?:of size|at addr)").expect("a constant pattern"));
 
-/// What differs from run to run in a title.
-static VARYING: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"0x[0-9a-f]+|[0-9a-f]{8,16}").expect("a constant pattern"));
-
-/// Lockdep is about to say where the lock was being taken.
-static LOCKING: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("trying to (?:acquire|lock)|inconsistent [{]|takes:").expect("a constant pattern"));
-
-/// What stands above a stack.
-const HEADINGS: &[&str] = &["Call Trace", "Call trace", "Backtrace", "stack backtrace", "backtrace"];
-/// What ends one that has no blank line after it.
-const ENDINGS: &[&str] = &[
-    "RIP  [<",
-    "EIP: [<",
-    "---[",
-    "RIP: 0033",
-    "RIP: 0023",
-    "Allocated by",
-    "Freed by",
-    "Uninit was",
-    "Modules linked in",
-];
-/// Kinds that print their first stack without a heading.
-const UNHEADED: &[&str] = &["KMSAN", "KCSAN", "KFENCE"];
-/// Most stacks read of one splat.
-const MAX_STACKS: usize = 8;
-/// Marks, in a stack, that the registers of a trap stood there; no function is called that.
-const POINTED: &str = "(registers)";
-
-/// What the lines of a splat say.
-#[derive(Debug, Default)]
-struct Seen {
-    named: Option<String>,
-    pointer: Option<String>,
-    lock: Option<String>,
-    access: Option<String>,
-    stack: Vec<Frame>,
-    task: Option<String>,
-    taint: Option<String>,
+/// What a rule makes of a splat.
+struct Reading {
+    rule: &'static Rule,
+    title: String,
+    alternatives: Vec<String>,
+    blamed: Vec<String>,
+    corrupted: bool,
 }
 
 /// Makes the report of a collected splat.
 pub(crate) fn report(open: &Open) -> Report {
-    let lines = open.lines.get(..open.belonging).unwrap_or(&open.lines);
-    let seen = see(open, &open.lines);
-    let stack = blamed(open.rule.blame, &seen);
-    let at = stack.first().map(String::as_str);
-    let title = title(open, &seen, at);
-    let text = lines.iter().map(|l| l.text.as_str()).collect::<Vec<_>>().join("\n");
+    let lines = open.lines.as_slice();
+    let reading = read(open, lines);
+    let mut text = String::new();
+    for line in lines.iter().take(open.belonging) {
+        if text.len() + line.text.len() > MAX_TEXT {
+            break;
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&line.text);
+    }
+    let find = |say: fn(&str) -> Option<&str>| {
+        lines.iter().filter(|line| line.says == Says::Other).find_map(|line| say(line.body())).map(str::to_owned)
+    };
     Report {
-        kind: open.rule.kind.to_owned(),
+        kind: reading.rule.kind.to_owned(),
         severity: open.severity,
-        signature: signature(open, &stack, &title),
-        title,
-        corrupted: at.is_none() && open.rule.blame != Blame::Nobody && open.rule.title.contains("{at}"),
-        frames: stack,
-        taint: seen.taint,
-        task: seen.task,
+        signature: signature(&reading),
+        title: reading.title,
+        alternatives: reading.alternatives,
+        corrupted: reading.corrupted,
+        stack: stack(lines),
+        frames: reading.blamed,
+        benign: None,
+        taint: find(trace::taint),
+        task: find(trace::task),
         text,
     }
 }
 
-/// Reads the lines, those of other callers (mixed in by other CPUs) left out.
-fn see(open: &Open, lines: &[Line]) -> Seen {
-    let mut seen = Seen::default();
-    let mut stacks = Stacks::new(UNHEADED.contains(&open.rule.kind));
-    let mut locking = false;
-    let keep = |place: &mut Option<String>, value: Option<&str>| {
-        if place.is_none() {
-            *place = value.map(str::to_owned);
+/// The first rule that fits the header and holds; where none does, the header's own words.
+fn read(open: &Open, lines: &[Line]) -> Reading {
+    let after = lines.get(open.header..).unwrap_or(lines);
+    let header = after.first().map_or("", Line::body);
+    let mut fallen = false;
+    for compiled in rules::fitting(header) {
+        if let Some(reading) = hold(compiled, header, after) {
+            return Reading {
+                corrupted: reading.corrupted || (fallen && reading.rule.trust != Trust::Bare),
+                ..reading
+            };
         }
+        fallen = true;
+    }
+    let start =
+        rules::fitting(header).next().and_then(|compiled| compiled.header.find(header)).map_or(0, |m| m.start());
+    let words = header.get(start..).unwrap_or(header);
+    Reading {
+        rule: open.rule,
+        title: wording::sanitise(words),
+        alternatives: Vec::new(),
+        blamed: Vec::new(),
+        corrupted: true,
+    }
+}
+
+/// What the rule makes of it; nothing if its detail is missing.
+fn hold(compiled: &'static Compiled, header: &str, after: &[Line]) -> Option<Reading> {
+    let rule = compiled.rule;
+    let caught = compiled.header.captures(header)?;
+    let mut detail = String::new();
+    if let Some(pattern) = &compiled.detail {
+        let found = after.iter().skip(1).find_map(|line| pattern.captures(line.body()))?;
+        detail = found.get(1).map_or_else(String::new, |m| m.as_str().to_owned());
+    }
+    let skip = [&MACHINERY.reporting, &compiled.skip];
+    let locks = |way: &Vec<Step>| way.iter().any(|step| matches!(step, Step::Locks));
+    let mut blamed = None;
+    for way in &compiled.look {
+        let mut cursor = Cursor::new(after);
+        let found = (Search { caught: &caught, lines: after }).walk(way, &mut cursor);
+        if let Some(at) = choose(rule.choose, &found, &skip) {
+            let torn = cursor.torn_after.is_some_and(|after| at.0 >= after);
+            // Locks and where they were taken are no stack: the one that is named is looked up in the stack.
+            let found = if locks(way) { found.into_iter().skip(at.0).take(1).collect() } else { found };
+            blamed = Some(((if locks(way) { 0 } else { at.0 }, at.1), found, torn));
+            break;
+        }
+    }
+    let torn = blamed.as_ref().is_some_and(|(_, _, torn)| *torn);
+    let names = match blamed {
+        Some(((at, known_as), found, false)) => frames_from(at, known_as, &found, after),
+        _ => Vec::new(),
     };
-    let ours = |line: &&Line| open.caller.is_none() || line.caller.is_none() || line.caller == open.caller;
-    for line in lines.iter().filter(ours) {
-        let body = line.body();
-        keep(&mut seen.task, trace::task(body));
-        keep(&mut seen.taint, trace::taint(body));
-        keep(&mut seen.access, ACCESS.captures(body).and_then(|c| c.get(1)).map(|m| m.as_str()));
-        keep(&mut seen.named, group(&NAMED, body).as_deref());
-        locking |= LOCKING.is_match(body);
-        if locking {
-            keep(&mut seen.lock, group(&LOCK, body).as_deref());
-        }
-        if let Some(name) = trace::pointer(body) {
-            // Registers printed before the stack belong to what the stack shows; in the middle they are the trap's.
-            if seen.pointer.is_none() {
-                stacks.pointer(&name);
-            }
-            keep(&mut seen.pointer, Some(&name));
-        } else {
-            stacks.line(body);
-        }
+    if names.is_empty() && !torn && compiled.look.iter().any(locks) {
+        return None;
     }
-    seen.stack = stacks.pick(open.rule.blame);
-    seen
-}
-
-fn group(pattern: &Regex, text: &str) -> Option<String> {
-    Some(trace::normalise(pattern.captures(text)?.get(1)?.as_str()))
-}
-
-/// The stacks of a splat, in order.
-struct Stacks {
-    all: Vec<Vec<Frame>>,
-    inside: bool,
-    unheaded: bool,
-}
-
-impl Stacks {
-    fn new(unheaded: bool) -> Self {
-        Self { all: Vec::new(), inside: false, unheaded }
-    }
-
-    fn line(&mut self, body: &str) {
-        let word = body.trim_start();
-        if HEADINGS.iter().any(|heading| word.starts_with(heading)) {
-            // `stack backtrace:` stands above a `Call Trace:` of its own.
-            self.begin();
-        } else if let Some(frame) = trace::frame(body) {
-            if !self.inside && self.unheaded && self.all.is_empty() {
-                self.begin();
-            }
-            if self.inside
-                && let Some(stack) = self.all.last_mut()
-                && stack.len() < 4 * MAX_FRAMES
-            {
-                stack.push(frame);
-            }
-        } else if self.inside && ENDINGS.iter().any(|ending| word.starts_with(ending)) {
-            self.inside = false;
-        }
-    }
-
-    fn begin(&mut self) {
-        if self.all.len() < MAX_STACKS && self.all.last().is_none_or(|stack| !stack.is_empty()) {
-            self.all.push(Vec::new());
-            self.inside = true;
-        } else {
-            self.inside = self.all.last().is_some_and(Vec::is_empty);
-        }
-    }
-
-    /// Registers in the middle of a stack: what stands above them is the trap's own way here.
-    fn pointer(&mut self, name: &str) {
-        if self.inside
-            && let Some(stack) = self.all.last_mut()
-            && !stack.iter().any(|frame| frame.name == POINTED)
-        {
-            stack.push(Frame { name: POINTED.to_owned(), reliable: true });
-            stack.push(Frame { name: name.to_owned(), reliable: true });
-        }
-    }
-
-    /// The stack that counts: the first; for a stall the first that is not the watcher's own.
-    fn pick(self, blame: Blame) -> Vec<Frame> {
-        let watcher = |stack: &Vec<Frame>| stack.iter().any(|frame| frame.name == "rcu_gp_kthread");
-        let mut stacks = self.all.into_iter().filter(|stack| !stack.is_empty());
-        let mut stack = if blame == Blame::Stall { stacks.find(|stack| !watcher(stack)) } else { stacks.next() }
-            .unwrap_or_default();
-        if let Some(at) = stack.iter().position(|frame| frame.name == POINTED) {
-            stack.drain(..=at);
-        }
-        stack
-    }
-}
-
-/// The frames from the function to blame on, innermost first; empty where there is none to be had.
-fn blamed(blame: Blame, seen: &Seen) -> Vec<String> {
-    let mut stack: Vec<String> = seen.stack.iter().filter(|f| f.reliable).map(|f| f.name.clone()).collect();
-    if stack.is_empty() {
-        stack = seen.stack.iter().map(|f| f.name.clone()).collect();
-    }
-    // 2.6.38 prints the warner itself before these, too.
-    stack.retain(|name| !name.starts_with("warn_slowpath") && !name.starts_with("dump_stack"));
-    stack.dedup();
-    let first = match blame {
-        Blame::Pointer => seen.named.as_ref().or(seen.pointer.as_ref()),
-        Blame::Lock => seen.lock.as_ref(),
-        Blame::Stack | Blame::Stall | Blame::Nobody => None,
+    let wants = rule.title.contains("{at}");
+    let corrupted = torn
+        || rule.trust == Trust::Never
+        || (wants && names.is_empty())
+        || (rule.trust == Trust::Stack && !trustworthy(after));
+    let access = access(after);
+    let fill = |format: &str, at: &str| {
+        wording::fill(format, &caught, &[("{at}", at), ("{access}", access), ("{detail}", &detail)])
     };
-    if let Some(first) = first {
-        match stack.iter().position(|name| name == first) {
-            Some(at) => drop(stack.drain(..at)),
-            None => {
-                let from = stack.iter().position(|name| !lists(REPORTING, name)).unwrap_or(stack.len());
-                stack.drain(..from);
-                stack.insert(0, first.clone());
+    let at = names.first().map_or("corrupted", |name| name.as_str());
+    let title = fill(rule.title, at);
+    let wider = if rule.wider.is_empty() { None } else { Some(fill(rule.wider, at)) };
+    Some(Reading { rule, title, alternatives: wider.into_iter().collect(), blamed: names, corrupted })
+}
+
+/// `Read` or `Write`, as a checker says it.
+fn access(after: &[Line]) -> &'static str {
+    let said = after.iter().skip(1).find_map(|line| ACCESS.captures(line.body())?.get(1).map(|m| m.as_str()));
+    match said {
+        Some("Read" | "read") => "Read",
+        Some(_) => "Write",
+        None => "",
+    }
+}
+
+/// Which of the frames is to blame, and the name it is known by if that is another.
+fn choose(how: Choose, found: &[String], skip: &[&Lists; 2]) -> Option<(usize, Option<&'static str>)> {
+    let innocent = |name: &str| skip.iter().any(|list| list.names(name));
+    let met = |shared: &dyn Fn(&str) -> Option<&'static str>| {
+        found.iter().enumerate().find_map(|(at, name)| Some((at, Some(shared(name)?))))
+    };
+    match how {
+        Choose::Innermost => Some((found.iter().position(|name| !innocent(name))?, None)),
+        Choose::Waiter => met(&|name| MACHINERY.shared(name))
+            .or_else(|| Some((found.iter().position(|name| !innocent(name) && !MACHINERY.waiting.names(name))?, None))),
+        Choose::Entry => {
+            let mut last = None;
+            for (at, name) in found.iter().enumerate().filter(|(_, name)| !innocent(name)) {
+                if let Some(known_as) = MACHINERY.shared_stall(name) {
+                    return Some((at, Some(known_as)));
+                }
+                if MACHINERY.callers.names(name) {
+                    return Some((last.unwrap_or(at), None));
+                }
+                last = Some(at);
             }
+            None
         }
     }
-    let innocent = |name: &str| lists(REPORTING, name) || lists(HELPERS, name);
-    let from = match blame {
-        Blame::Stall => stall(&stack),
-        Blame::Stack => stack.iter().position(|n| !innocent(n) && !lists(WAITING, n)),
-        _ => stack.iter().position(|n| !innocent(n) && !lists(LOWEST, n)),
-    };
-    // Where all is machinery, the function the header or the registers name is better than none.
-    let from = from.unwrap_or(if first.is_some() { 0 } else { stack.len() });
-    stack.drain(..from);
-    stack.truncate(MAX_FRAMES);
+}
+
+/// The frames from the blamed one on, innermost first. One that was named beside the stack is looked up in it.
+fn frames_from(at: usize, known_as: Option<&str>, found: &[String], after: &[Line]) -> Vec<String> {
+    let mut names: Vec<String> = found.iter().skip(at).map(|name| trace::normalise(name)).collect();
+    if names.len() <= 1
+        && let Some(first) = names.first().cloned()
+    {
+        let mut cursor = Cursor::new(after);
+        let rest = cursor.trace().unwrap_or_default();
+        let rest = rest.iter().map(|name| trace::normalise(name));
+        let later: Vec<String> = rest.skip_while(|name| *name != first).collect();
+        if later.len() > 1 {
+            names = later;
+        }
+    }
+    if let (Some(first), Some(known_as)) = (names.first_mut(), known_as) {
+        known_as.clone_into(first);
+    }
+    names.dedup();
+    names.truncate(MAX_FRAMES);
+    names
+}
+
+/// Whether there is a stack, and frames under the first heading of each sort.
+fn trustworthy(after: &[Line]) -> bool {
+    let framed = |line: &Line| matches!(line.says, Says::Frame(_)) || line.body().contains("(stack is not available)");
+    let mut stacks = false;
+    let mut checked = Vec::new();
+    for (at, line) in after.iter().enumerate() {
+        let Says::Heading(heading) = line.says else { continue };
+        stacks |= heading != Heading::History;
+        let sort = (heading, line.body().trim_start().as_bytes().first());
+        if matches!(heading, Heading::Above | Heading::Registers) || checked.contains(&sort) {
+            continue;
+        }
+        checked.push(sort);
+        let below = after.iter().skip(at + 1).take(FRAMES_WITHIN);
+        if !below.take_while(|line| !matches!(line.says, Says::Heading(_))).any(framed) {
+            return false;
+        }
+    }
+    stacks
+}
+
+/// The first stack as printed, every frame of it.
+fn stack(lines: &[Line]) -> Vec<StackFrame> {
+    let headed = |line: &Line| matches!(line.says, Says::Heading(Heading::Trace | Heading::Above));
+    let from = lines.iter().position(headed).map_or(0, |at| at + 1);
+    // To 4.9 the line of the instruction pointer is written as a frame is, with its address: the innermost of an oops.
+    let old = |line: &&Line| line.body().contains("[<") || line.body().starts_with("EIP is at");
+    let pointer = lines.iter().take(from).filter(old).find_map(|line| match &line.says {
+        Says::Pointer(name) => name.clone(),
+        _ => None,
+    });
+    let old_pointer = pointer.is_some();
+    let mut stack: Vec<StackFrame> =
+        pointer.map(|function| StackFrame { function, reliable: true }).into_iter().collect();
+    for line in lines.iter().skip(from) {
+        match &line.says {
+            Says::Frame(frame) => {
+                for function in std::iter::once(&frame.name).chain(&frame.from) {
+                    let again = frame.from.is_some()
+                        && stack.last().is_some_and(|last: &StackFrame| last.function == *function);
+                    if !again {
+                        stack.push(StackFrame { function: function.clone(), reliable: frame.reliable });
+                    }
+                }
+            }
+            Says::Heading(_) if stack.len() > usize::from(old_pointer) => break,
+            _ => {}
+        }
+        if stack.len() >= MAX_STACK {
+            break;
+        }
+    }
     stack
 }
 
-/// Where a stall is laid: at the entry it happened under, or just below one that serves anyone.
-fn stall(stack: &[String]) -> Option<usize> {
-    let idle = |n: &String| lists(REPORTING, n) || lists(WATCHING, n);
-    let top = stack.iter().position(|n| !idle(n))?;
-    if let Some(at) = stack.iter().position(|n| n.starts_with("smp_call_function")) {
-        return Some(at);
-    }
-    for (at, name) in stack.iter().enumerate().skip(top) {
-        if lists(ENTRIES, name) {
-            let before =
-                lists(ENTRIES_FOR_ALL, name) && at > top && stack.get(at - 1).is_some_and(|n| !lists(REPORTING, n));
-            return Some(if before { at - 1 } else { at });
-        }
-    }
-    Some(top)
-}
-
-fn title(open: &Open, seen: &Seen, at: Option<&str>) -> String {
-    let mut title = open.rule.title.to_owned();
-    for (number, group) in open.groups.iter().enumerate().skip(1) {
-        let group = group.split(" exitcode=").next().unwrap_or("").trim_end_matches([' ', '.']);
-        title = title.replace(&format!("{{{number}}}"), &VARYING.replace_all(group, "ADDR"));
-    }
-    let access = match seen.access.as_deref() {
-        Some("Read" | "read") => " Read",
-        Some(_) => " Write",
-        None => "",
-    };
-    title = title.replace("{access}", access).replace("{at}", at.unwrap_or("corrupted"));
-    if let Some((end, _)) = title.char_indices().nth(MAX_TITLE) {
-        title.truncate(end);
-    }
-    title
-}
-
-fn signature(open: &Open, stack: &[String], title: &str) -> String {
-    let kind = open.rule.kind;
-    let family = SAME_BUG.iter().find(|(_, kinds)| kinds.contains(&kind)).map_or(kind, |(family, _)| *family);
-    let most = if open.rule.blame == Blame::Stall { 1 } else { SIGNATURE_FRAMES };
-    let frames: Vec<&str> = stack.iter().map(String::as_str).filter(|n| !lists(LOWEST, n)).take(most).collect();
-    if frames.is_empty() || open.rule.blame == Blame::Nobody {
-        format!("{family}:{title}")
-    } else {
-        format!("{family}:{}", frames.join(":"))
+fn signature(reading: &Reading) -> String {
+    let rule = reading.rule;
+    let family = SAME_BUG.iter().find(|(_, kinds)| kinds.contains(&rule.kind)).map_or(rule.kind, |(family, _)| *family);
+    let most = if rule.choose == Choose::Entry { 1 } else { SIGNATURE_FRAMES };
+    let telling = |name: &&str| !MACHINERY.lowest.names(name) && !MACHINERY.reporting.names(name);
+    let mut frames: Vec<&str> = reading.blamed.iter().map(String::as_str).filter(telling).collect();
+    frames.dedup();
+    frames.truncate(most);
+    match (frames.is_empty(), reading.blamed.first()) {
+        (false, _) => format!("{family}:{}", frames.join(":")),
+        (true, Some(first)) => format!("{family}:{first}"),
+        (true, None) => format!("{family}:{}", reading.title),
     }
 }

@@ -23,16 +23,34 @@ pub struct Report {
     pub severity: Severity,
     /// Title as syzbot would write it: `WARNING in proc_register`.
     pub title: String,
+    /// Other titles the same bug is known by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
     /// Kind and first meaningful frames without offsets and compiler suffixes: one bug, one signature.
     pub signature: String,
-    /// Reliable frames, innermost first, normalised.
+    /// Reliable frames from the function blamed on, innermost first, normalised.
     pub frames: Vec<String>,
+    /// The first stack as printed, from its top, the reporting machinery and unreliable (`?`) frames included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<StackFrame>,
     /// Taint as printed (`G        W`), if it was.
     pub taint: Option<String>,
     /// Task as printed (`comm` of the `Comm:` field), if it was.
     pub task: Option<String>,
-    /// The stack cannot be trusted (torn or mixed lines).
+    /// The report cannot be trusted: it is cut short, or its stack is missing, empty or somebody else's.
     pub corrupted: bool,
+    /// Why it is no failure, if it is on a list of complaints that are known to be none. klog itself never sets this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benign: Option<String>,
     /// The lines of the report as they came, without control characters, bounded in length.
     pub text: String,
+}
+
+/// A line of a stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackFrame {
+    /// The function as printed, compiler suffixes and all, without offset.
+    pub function: String,
+    /// Printed without `?`: the unwinder believed in it.
+    pub reliable: bool,
 }

@@ -1,54 +1,16 @@
-//! The stream: where a report begins, what belongs to it, when it is over.
+//! The stream: where a report begins, whose lines are whose, in which order reports are given.
 
-use std::sync::LazyLock;
-
-use regex::{Captures, Regex, RegexSet};
+use std::collections::VecDeque;
 
 use crate::lines::{Cutter, Line};
-use crate::naming;
-use crate::rules::{CONSEQUENCES, Join, NOISE, RULES, Rule};
-use crate::trace;
-use crate::{Report, Severity};
+use crate::open::Open;
+use crate::rule::{Join, Rule};
+use crate::{Report, rules};
 
-/// Most lines and bytes kept of one report: a splat with registers and two stacks has about 150 lines.
-const MAX_LINES: usize = 400;
-const MAX_BYTES: usize = 64 * 1024;
-/// A report is over after so many lines, come what may.
-const MAX_SPAN: usize = 2000;
-/// Strange lines in a row that end a report: validators print prose between header and stack.
-const STRANGERS: usize = 30;
-/// The same once the end marker was seen: only a panic can still belong to it.
-const STRANGERS_AFTER_END: usize = 12;
-/// A second header joins the first within so many lines.
-const HEADERS_WITHIN: usize = 24;
 /// Lines kept from `cut here` on until a header shows: since 4.20 the message comes before `WARNING:`.
 const MAX_LEAD: usize = 12;
-
-static HEADERS: LazyLock<RegexSet> = LazyLock::new(|| {
-    RegexSet::new(RULES.iter().map(|r| r.header)).expect("constant patterns, each compiled in the tests")
-});
-
-static HEADER: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    RULES.iter().map(|r| Regex::new(r.header).expect("constant patterns, each compiled in the tests")).collect()
-});
-
-static NO_HEADERS: LazyLock<RegexSet> =
-    LazyLock::new(|| RegexSet::new(NOISE).expect("constant patterns, compiled in the tests"));
-
-/// Lines of a splat that hold no frame: registers, code, task, and the headings of stacks.
-static SPLAT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(concat!(
-        r"^ *(?:[A-Z][A-Za-z0-9]{1,3}: ?[0-9a-fx]|R[A-Z0-9]{2}[: ]|FS: |CS: |CR[0-9]: |DR[0-9]: |PGD |Oops|Code: |Stack:|Call [Tt]race|Backtrace|stack backtrace|Modules linked in|CPU[: ]|Pid: |PID: |",
-        r"Process |Hardware name|Workqueue: |task: |Tainted: |last sysfs file|---\[ end|<?[0-9]?>?[0-9a-f]{8}|[0-9a-f]{2}(?: [0-9a-f]{2}){7}|Krnl |#PF: |irq event stamp|hardirqs last|softirqs last|",
-        r"(?:Read|Write|[Aa]ccess) of size|Allocated by|Freed by|The buggy|Memory state|Showing all locks|[0-9]+ locks? held by|#[0-9]+: |Rebooting in|Kernel Offset|Sending NMI|NMI backtrace|</?[A-Z#]+>|={8}|-{8})"
-    ))
-    .expect("a constant pattern")
-});
-
-/// The heading of a stack.
-static STACK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^ *(?:Call [Tt]race|Backtrace|stack backtrace)[^:]{0,40}:").expect("a constant pattern")
-});
+/// Most reports collected or kept waiting side by side.
+const MAX_OPEN: usize = 8;
 
 /// A report and where in the stream it stood.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,37 +23,20 @@ pub struct Found {
     pub last_line: u64,
 }
 
-/// A report that is being collected.
+/// A report in the order of its beginning.
 #[derive(Debug)]
-pub(crate) struct Open {
-    /// What it is called by.
-    pub(crate) rule: &'static Rule,
-    /// The groups of the header that names it.
-    pub(crate) groups: Vec<String>,
-    /// The header's caller.
-    pub(crate) caller: Option<String>,
-    /// How bad it has become.
-    pub(crate) severity: Severity,
-    /// What was kept.
-    pub(crate) lines: Vec<Line>,
-    /// Lines up to the last that belongs.
-    pub(crate) belonging: usize,
-    bytes: usize,
-    span: usize,
-    strangers: usize,
-    first: u64,
-    last: u64,
-    traced: bool,
-    ended: bool,
-    /// Nothing came since the last [`Stream::idle`].
-    silent: bool,
+enum Slot {
+    /// Still collected.
+    Open(Box<Open>),
+    /// Over, and waiting for one that began before it.
+    Over(Box<Found>),
 }
 
 /// Reads a console as it speaks. Memory is bounded whatever comes; the work is linear in the bytes.
 #[derive(Debug, Default)]
 pub struct Stream {
     cutter: Cutter,
-    open: Option<Open>,
+    slots: VecDeque<Slot>,
     lead: Vec<Line>,
 }
 
@@ -111,39 +56,120 @@ impl Stream {
         Self::default()
     }
 
-    /// Takes what the console said next, cut anywhere; gives the reports that are over by it.
+    /// Takes what the console said next, cut anywhere; gives the reports that are over by it, in the order of their
+    /// beginnings.
     pub fn push(&mut self, chunk: &[u8]) -> Vec<Found> {
-        let mut found = Vec::new();
         let mut cutter = std::mem::take(&mut self.cutter);
-        cutter.push(chunk, |line| self.line(line, &mut found));
+        let mut found = Vec::new();
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            // With nothing open, only lines with a rule's word in them are looked at.
+            if self.slots.is_empty() && self.lead.is_empty() {
+                rest = cutter.skip(rest, rules::first_word);
+            }
+            rest = cutter.push(rest, |line| self.line(line));
+            found.extend(self.over());
+        }
         self.cutter = cutter;
         found
     }
 
-    /// The console fell silent: gives an open report if it is complete (its end marker, its stack or a panic was
-    /// seen), or if this is the second call with nothing said in between. A line without its `\n` stays open.
+    /// The console fell silent: gives reports that are complete (their end marker, their stack or a panic was seen),
+    /// or all if this is the second call with nothing said in between. A line without its `\n` stays open.
     pub fn idle(&mut self) -> Vec<Found> {
-        let Some(open) = &mut self.open else { return Vec::new() };
-        let complete = open.ended || open.traced || open.severity == Severity::Panic || open.silent;
-        open.silent = true;
-        if complete { self.close().into_iter().collect() } else { Vec::new() }
+        for slot in &mut self.slots {
+            if let Slot::Open(open) = slot {
+                if open.is_complete() || open.silent {
+                    *slot = Slot::Over(Box::new(open.found()));
+                } else {
+                    open.silent = true;
+                }
+            }
+        }
+        self.over()
     }
 
     /// The console is closed: gives what is left.
     pub fn finish(&mut self) -> Vec<Found> {
-        let mut found = Vec::new();
         let mut cutter = std::mem::take(&mut self.cutter);
-        cutter.flush(&mut |line| self.line(line, &mut found));
-        found.extend(self.close());
+        cutter.flush(&mut |line| self.line(line));
+        let slots = std::mem::take(&mut self.slots);
         *self = Self::default();
+        slots.into_iter().map(Slot::found).collect()
+    }
+
+    /// Those at the front that are over.
+    fn over(&mut self) -> Vec<Found> {
+        let mut found = Vec::new();
+        while self.slots.len() > MAX_OPEN || matches!(self.slots.front(), Some(Slot::Over(_))) {
+            found.extend(self.slots.pop_front().map(Slot::found));
+        }
         found
     }
 
-    fn line(&mut self, line: Line, found: &mut Vec<Found>) {
-        match header(line.body()) {
-            Some((rule, groups)) => self.header(rule, groups, line, found),
-            None if self.open.is_some() => self.body(line, found),
-            None => self.before(line),
+    fn line(&mut self, line: Line) {
+        match rules::fitting(line.body()).next() {
+            Some(compiled) => self.header(compiled.rule, line),
+            None => self.body(line),
+        }
+    }
+
+    /// The open report a line is for: the youngest of its caller.
+    fn open_for(&mut self, line: &Line) -> Option<&mut Slot> {
+        self.slots.iter_mut().rev().find(|slot| matches!(slot, Slot::Open(open) if open.is_of(line)))
+    }
+
+    fn header(&mut self, rule: &'static Rule, line: Line) {
+        if rule.join == Join::Alone {
+            let mut alone = Open::new(rule, &line, Vec::new());
+            alone.keep(line, true);
+            self.slots.push_back(Slot::Over(Box::new(alone.found())));
+            return;
+        }
+        if let Some(slot) = self.open_for(&line)
+            && let Slot::Open(open) = slot
+        {
+            if open.joined_by(rule, &line) {
+                open.header(rule, line);
+                return;
+            }
+            if open.caller.is_none() || open.caller == line.caller {
+                slot.close();
+            }
+        }
+        let mut open = Open::new(rule, &line, std::mem::take(&mut self.lead));
+        open.keep(line, true);
+        self.slots.push_back(Slot::Open(Box::new(open)));
+    }
+
+    fn body(&mut self, line: Line) {
+        let interrupts = rules::interrupts(line.body());
+        let cut = line.body().contains("[ cut here ]");
+        for slot in &mut self.slots {
+            if let Slot::Open(open) = slot
+                && !open.is_of(&line)
+            {
+                open.pass();
+            }
+        }
+        let Some(slot) = self.open_for(&line) else {
+            self.before(line);
+            return;
+        };
+        let Slot::Open(open) = slot else { return };
+        if interrupts && open.caller.is_none() {
+            slot.close();
+            return;
+        }
+        // A second `cut here` after the stack is the next splat's.
+        if cut && (open.traced || open.ended) {
+            slot.close();
+            self.before(line);
+            return;
+        }
+        open.body(line);
+        if open.is_over() {
+            slot.close();
         }
     }
 
@@ -157,146 +183,27 @@ impl Stream {
             self.lead.push(line);
         }
     }
-
-    fn header(&mut self, rule: &'static Rule, groups: Vec<String>, line: Line, found: &mut Vec<Found>) {
-        if rule.join == Join::Alone {
-            let mut alone = Open::new(rule, groups, &line);
-            alone.take(line, true);
-            found.push(alone.found());
-            return;
-        }
-        if let Some(open) = &mut self.open
-            && open.joined_by(rule, &line)
-        {
-            if open.is_named_by(rule) {
-                open.rule = rule;
-                open.groups = groups;
-            }
-            open.severity = open.severity.max(rule.severity);
-            open.take(line, true);
-            return;
-        }
-        found.extend(self.close());
-        let lead = std::mem::take(&mut self.lead);
-        let mut open = Open::new(rule, groups, lead.first().unwrap_or(&line));
-        open.caller.clone_from(&line.caller);
-        lead.into_iter().for_each(|line| open.take(line, true));
-        open.take(line, true);
-        self.open = Some(open);
-    }
-
-    fn body(&mut self, line: Line, found: &mut Vec<Found>) {
-        let Some(open) = &mut self.open else { return };
-        // A second `cut here` after the stack is the next splat's.
-        if line.body().contains("[ cut here ]") && (open.traced || open.ended) {
-            found.extend(self.close());
-            self.before(line);
-            return;
-        }
-        open.traced |= STACK.is_match(line.body());
-        open.ended |= line.body().contains("---[ end ");
-        let belongs =
-            SPLAT.is_match(line.body()) || trace::frame(line.body()).is_some() || trace::pointer(line.body()).is_some();
-        open.take(line, belongs);
-        let patience = if open.ended { STRANGERS_AFTER_END } else { STRANGERS };
-        if open.strangers > patience || open.span > MAX_SPAN {
-            found.extend(self.close());
-        }
-    }
-
-    fn close(&mut self) -> Option<Found> {
-        self.lead.clear();
-        self.open.take().map(Open::found)
-    }
 }
 
-impl Open {
-    fn new(rule: &'static Rule, groups: Vec<String>, first: &Line) -> Self {
-        Self {
-            rule,
-            groups,
-            caller: first.caller.clone(),
-            severity: rule.severity,
-            lines: Vec::new(),
-            belonging: 0,
-            bytes: 0,
-            span: 0,
-            strangers: 0,
-            first: first.number,
-            last: first.number,
-            traced: false,
-            ended: false,
-            silent: false,
+impl Slot {
+    fn close(&mut self) {
+        if let Self::Open(open) = self {
+            *self = Self::Over(Box::new(open.found()));
         }
-    }
-
-    fn take(&mut self, line: Line, belongs: bool) {
-        self.silent = false;
-        self.span += 1;
-        self.strangers = if belongs { 0 } else { self.strangers + 1 };
-        let number = line.number;
-        if self.lines.len() < MAX_LINES && self.bytes + line.text.len() <= MAX_BYTES {
-            self.bytes += line.text.len();
-            self.lines.push(line);
-        }
-        if belongs {
-            self.last = number;
-            self.belonging = self.lines.len();
-        }
-    }
-
-    /// Whether a header is one more of this same splat.
-    fn joined_by(&self, rule: &Rule, line: &Line) -> bool {
-        let early = !self.traced && !self.ended && self.span < HEADERS_WITHIN;
-        match (self.rule.join, rule.join) {
-            (_, Join::Stop) => self.rule.join != Join::Stop && self.led_to(line.body()),
-            (Join::Rank(mine), Join::Rank(theirs)) => early && mine != theirs,
-            // `unable to handle …` is followed by `Oops: 0000`, arm's by `Internal error: Oops`.
-            (Join::Never, Join::Rank(0..=3)) => {
-                early && self.severity >= Severity::Oops && rule.severity == Severity::Oops
-            }
-            _ => false,
-        }
-    }
-
-    fn is_named_by(&self, rule: &Rule) -> bool {
-        matches!((self.rule.join, rule.join), (Join::Rank(mine), Join::Rank(theirs)) if theirs > mine)
-    }
-
-    /// Whether a panic is what this complaint led to. Init may die of much else, so a mere warning does not explain that.
-    fn led_to(&self, panic: &str) -> bool {
-        let reason = panic.split_once("not syncing").map_or("", |(_, reason)| reason.trim_start_matches([':', ' ']));
-        let consequence = CONSEQUENCES.iter().any(|known| reason.contains(known));
-        consequence && (self.severity >= Severity::Oops || !reason.contains("Attempted to kill"))
     }
 
     fn found(self) -> Found {
-        Found { first_line: self.first, last_line: self.last, report: naming::report(&self) }
+        match self {
+            Self::Open(open) => open.found(),
+            Self::Over(found) => *found,
+        }
     }
-}
-
-/// The first rule whose header fits, with the header's groups.
-fn header(body: &str) -> Option<(&'static Rule, Vec<String>)> {
-    let at = HEADERS.matches(body).iter().next()?;
-    if NO_HEADERS.is_match(body) {
-        return None;
-    }
-    let groups = |caught: Captures<'_>| {
-        caught.iter().map(|group| group.map_or_else(String::new, |m| m.as_str().to_owned())).collect()
-    };
-    Some((RULES.get(at)?, HEADER.get(at)?.captures(body).map(groups)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_pattern_compiles() {
-        assert_eq!(HEADER.len(), RULES.len());
-        assert_eq!(HEADERS.len(), RULES.len());
-        assert_eq!(NO_HEADERS.len(), NOISE.len());
-    }
+    use crate::Severity;
 
     #[test]
     fn a_report_waits_for_its_panic_and_idle_gives_it() {
@@ -329,7 +236,7 @@ mod tests {
         let log = "WARNING: at a.c:1 f+0x1/0x2()\nunregister_netdevice: waiting for lo to become free. Usage count = 3\n\
             Call Trace:\n [<ffffffff81000000>] g+0x1/0x2\n";
         let titles: Vec<_> = parse(log).into_iter().map(|r| (r.title, r.frames.len())).collect();
-        assert_eq!(titles[0].0, "unregister_netdevice: waiting for DEV to become free");
-        assert_eq!(titles[1], ("WARNING in f".to_owned(), 2));
+        assert_eq!(titles[0], ("WARNING in g".to_owned(), 1));
+        assert_eq!(titles[1].0, "unregister_netdevice: waiting for DEV to become free");
     }
 }

@@ -1,7 +1,7 @@
 //! Each file under `cases/` is a console log with what klog must make of it; adding an oops is adding a file.
 //!
-//! Header: for each report in order `title:`, `kind:`, `severity:` and, where wanted, `signature:`, `task:`, `taint:`
-//! and `frame:` (innermost first, each given must be there in this order). A blank line, then the log. No header: silence.
+//! Header: for each report in order `title:`, `kind:`, `severity:` and, where wanted, `signature:`, `task:`, `taint:`,
+//! `corrupted:` (`yes`; no is what is meant without) and `frame:` (innermost first, each given must be there in this order). A blank line, then the log. No header: silence.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -54,6 +54,7 @@ fn check(case: &str, wanted: &[Wanted], got: &[Report]) {
                 "kind" => got.kind.clone(),
                 "severity" => format!("{:?}", got.severity).to_lowercase(),
                 "signature" => got.signature.clone(),
+                "corrupted" => if got.corrupted { "yes" } else { "no" }.to_owned(),
                 "task" => got.task.clone().unwrap_or_default(),
                 "taint" => got.taint.clone().unwrap_or_default(),
                 "frame" => frames.find(|f| *f == value).cloned().unwrap_or_else(|| format!("not in {:?}", got.frames)),
@@ -61,7 +62,8 @@ fn check(case: &str, wanted: &[Wanted], got: &[Report]) {
             };
             assert_eq!((key, &is), (key, value), "{case}: {got:#?}");
         }
-        assert!(!got.corrupted, "{case}: {got:#?}");
+        let corrupted = wanted.fields.iter().any(|(key, value)| key == "corrupted" && value == "yes");
+        assert_eq!(got.corrupted, corrupted, "{case}: {got:#?}");
         assert!(!got.text.contains(|c: char| c.is_control() && c != '\n'), "{case}");
     }
 }

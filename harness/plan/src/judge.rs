@@ -121,6 +121,9 @@ mod tests {
             taint: None,
             task: None,
             corrupted: false,
+            alternatives: Vec::new(),
+            stack: Vec::new(),
+            benign: None,
             text: String::new(),
         }
     }

@@ -25,6 +25,9 @@ fn report(severity: Severity) -> Report {
         taint: None,
         task: None,
         corrupted: false,
+        alternatives: Vec::new(),
+        stack: Vec::new(),
+        benign: None,
         text: format!("WARNING: {EVIL}"),
     }
 }

@@ -13,6 +13,7 @@ const WARNING: &str = "\
 [    1.000000] Call Trace:
 [    1.000000]  <TASK>
 [    1.000000]  proc_create_data+0x56/0x80
+[    1.000000]  pktgen_init+0x40/0x80 [pktgen]
 [    1.000000]  </TASK>
 [    1.000000] ---[ end trace 0000000000000000 ]---
 ";
@@ -22,7 +23,28 @@ fn a_log_with_a_complaint_ends_with_1_and_prints_its_title() {
     let folder = folder();
     fs::write(folder.path().join("console.log"), WARNING).expect("a file");
     let (code, stdout, stderr) = finish(kernrig(&folder).args(["decode", "console.log"]));
-    assert_eq!((code, stdout.as_str()), (1, "WARNING in proc_register\n"), "{stderr}");
+    assert_eq!(code, 1, "{stderr}");
+    assert_eq!(stdout.lines().next(), Some("WARNING: proc registration bug in pktgen_init"));
+    assert!(stdout.contains("lines 1 to 11") && stdout.contains("task insmod"), "{stdout}");
+}
+
+#[test]
+fn line_and_json_print_every_report() {
+    let folder = folder();
+    fs::write(folder.path().join("console.log"), WARNING.repeat(2)).expect("a file");
+    let (code, stdout, stderr) = finish(kernrig(&folder).args(["decode", "--format", "line", "console.log"]));
+    let line = "WARNING: proc registration bug in pktgen_init\tok\tWARNING\tWARNING:pktgen_init\n";
+    assert_eq!((code, stdout), (1, line.repeat(2)), "{stderr}");
+    let (code, stdout, stderr) =
+        finish(kernrig(&folder).args(["decode", "--format", "json", "console.log", "console.log"]));
+    assert_eq!((code, stdout.lines().count()), (1, 4), "{stderr}");
+    for line in stdout.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(value["file"], "console.log");
+        assert_eq!(value["report"]["stack"][0]["function"], "proc_create_data");
+    }
+    let (_, stdout, _) = finish(kernrig(&folder).args(["decode", "console.log"]));
+    assert!(stdout.ends_with("2 times in all: WARNING: proc registration bug in pktgen_init\n"), "{stdout}");
 }
 
 #[test]
