@@ -55,7 +55,7 @@ const REPORTING: &[&str] = &[
     "find_or_create_page", "do_read_cache_folio", "*read_cache_page*", "pagecache_get_page", "grab_cache_page_*",
     "find_lock_entries", "truncate_inode_pages_range", "kfree", "kvfree", "*kfree_skb*",
     // Inodes and names: who holds the broken one is to blame.
-    "iput", "iput_final", "ihold", "drop_nlink", "*dput*",
+    "iput", "iput_final", "ihold", "drop_nlink", "inc_nlink", "clear_nlink", "mark_buffer_dirty*", "mark_inode_dirty*", "*dput*",
     // Driver core, timers, work: what they are handed belongs to the caller.
     "*del_timer*", "lock_timer_base", "__timer_delete_sync*", "sk_stop_timer_sync", "__mod_timer", "*flush_work*",
     "__cancel_work_timer", "cancel_work_sync", "*try_to_grab_pending*", "*drain_workqueue*", "*destroy_workqueue*",

@@ -122,8 +122,12 @@ fn hold(compiled: &'static Compiled, header: &str, after: &[Line]) -> Option<Rea
         }
     }
     let torn = blamed.as_ref().is_some_and(|(_, _, torn)| *torn);
+    let mut raw = String::new();
     let names = match blamed {
-        Some(((at, known_as), found, false)) => frames_from(at, known_as, &found, after),
+        Some(((at, known_as), found, false)) => {
+            raw = known_as.or_else(|| found.get(at).map(String::as_str)).unwrap_or("").to_owned();
+            frames_from(at, known_as, &found, after)
+        }
         _ => Vec::new(),
     };
     if names.is_empty() && !torn && compiled.look.iter().any(locks) {
@@ -138,10 +142,19 @@ fn hold(compiled: &'static Compiled, header: &str, after: &[Line]) -> Option<Rea
     let fill = |format: &str, at: &str| {
         wording::fill(format, &caught, &[("{at}", at), ("{access}", access), ("{detail}", &detail)])
     };
-    let at = names.first().map_or("corrupted", |name| name.as_str());
+    let at = if raw.is_empty() { "corrupted" } else { trace::titled(&raw) };
     let title = fill(rule.title, at);
-    let wider = if rule.wider.is_empty() { None } else { Some(fill(rule.wider, at)) };
-    Some(Reading { rule, title, alternatives: wider.into_iter().collect(), blamed: names, corrupted })
+    let mut alternatives = Vec::new();
+    for name in [at, &raw, names.first().map_or(at, String::as_str)] {
+        for format in [rule.title, rule.wider].into_iter().filter(|format| format.contains("{at}") && !name.is_empty())
+        {
+            let other = fill(format, name);
+            if other != title && !alternatives.contains(&other) {
+                alternatives.push(other);
+            }
+        }
+    }
+    Some(Reading { rule, title, alternatives, blamed: names, corrupted })
 }
 
 /// `Read` or `Write`, as a checker says it.

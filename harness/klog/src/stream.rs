@@ -133,8 +133,12 @@ impl Stream {
                 open.header(rule, line);
                 return;
             }
-            if open.caller.is_none() || open.caller == line.caller {
+            // A splat that broke into the printing of another: where callers are named, both go on.
+            let nested = open.caller.is_some() && open.caller == line.caller && !open.traced;
+            if !nested && (open.caller.is_none() || open.caller == line.caller) {
                 slot.close();
+            } else if nested {
+                open.body(line.clone());
             }
         }
         let mut open = Open::new(rule, &line, std::mem::take(&mut self.lead));
@@ -145,14 +149,23 @@ impl Stream {
     fn body(&mut self, line: Line) {
         let interrupts = rules::interrupts(line.body());
         let cut = line.body().contains("[ cut here ]");
-        for slot in &mut self.slots {
-            if let Slot::Open(open) = slot
-                && !open.is_of(&line)
-            {
+        let youngest = self.slots.iter().rposition(|slot| matches!(slot, Slot::Open(open) if open.is_of(&line)));
+        for (at, slot) in self.slots.iter_mut().enumerate() {
+            let Slot::Open(open) = slot else { continue };
+            if youngest == Some(at) {
+                continue;
+            }
+            if line.caller.is_none() || open.caller != line.caller {
                 open.pass();
+            } else {
+                // It was broken into, and its stack may be this one.
+                open.body(line.clone());
+                if open.is_over() {
+                    slot.close();
+                }
             }
         }
-        let Some(slot) = self.open_for(&line) else {
+        let Some(slot) = youngest.and_then(|at| self.slots.get_mut(at)) else {
             self.before(line);
             return;
         };

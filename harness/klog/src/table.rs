@@ -318,12 +318,12 @@ pub(crate) const RULES: &[Rule] = &[
     rule("panic", Panic, "Kernel panic", r"Kernel panic - not syncing: kernel stack overflow",
         "kernel stack overflow in {at}")
         .join(Stop).choose(Entry).skip(&["*bad_stack*"]).wider(OVERFLOW),
+    rule("panic", Panic, "Kernel panic", r"Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: (?:\[?<?)?(?:0x)?[0-9a-f]{6,16}(?:[>\]]|$| )",
+        "kernel panic: stack is corrupted in {at}")
+        .join(Stop).skip(&["*stack_chk*"]).wider(OVERFLOW),
     rule("panic", Panic, "Kernel panic", r"Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: FN",
         "kernel panic: stack is corrupted in {at}")
         .join(Stop).look(&[&[Named(1)]]).trust(Bare).wider(OVERFLOW),
-    rule("panic", Panic, "Kernel panic", r"Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in:",
-        "kernel panic: stack is corrupted in {at}")
-        .join(Stop).skip(&["*stack_chk*"]).wider(OVERFLOW),
     rule("panic", Panic, "Kernel panic", r"Kernel panic - not syncing: Couldn't open N_TTY ldisc",
         "kernel panic: Couldn't open N_TTY ldisc")
         .join(Stop),
@@ -373,8 +373,6 @@ pub(crate) const RULES: &[Rule] = &[
 
 /// Lines that rules would take and that are no complaints of the kernel's.
 pub(crate) const NOISE: &[&str] = &[
-    // Lockdep ran out of its own tables.
-    r"BUG: MAX_(?:LOCK|STACK)",
     // The last line of a panic says its reason once more.
     r"---\[ end Kernel panic",
     // Names that merely end so.

@@ -261,6 +261,28 @@ pub(crate) fn normalise(name: &str) -> String {
     }
 }
 
+/// The name by which syzbot's titles call a function: system calls without what their kind of entry put before
+/// them, save that x86_64's and arm64's keep `sys_`.
+pub(crate) fn titled(name: &str) -> &str {
+    const KEEP_SYS: &[&str] = &["__x64_", "__ia32_", "__arm64_", "__s390x_", "__riscv_"];
+    const OFF: &[&str] = &[
+        "SYSC_",
+        "SyS_",
+        "sys_",
+        "compat_SYSC_",
+        "compat_SyS_",
+        "__se_sys_",
+        "__do_sys_",
+        "____sys_",
+        "___sys_",
+        "__sys_",
+        "ksys_",
+    ];
+    let name = plain(name);
+    let strip = |list: &[&str]| list.iter().find_map(|prefix| name.strip_prefix(prefix));
+    strip(KEEP_SYS).or_else(|| strip(OFF)).filter(|rest| !rest.is_empty()).unwrap_or(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +345,9 @@ mod tests {
             assert_eq!(normalise(name), "sys_wait4");
         }
         assert_eq!(normalise("f.part.8.cold"), "f");
+        for (name, title) in [("__x64_sys_wait4", "sys_wait4"), ("compat_SyS_mount", "mount"), ("sys_rmdir", "rmdir")] {
+            assert_eq!(titled(name), title);
+        }
     }
 
     #[test]

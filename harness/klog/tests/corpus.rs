@@ -57,7 +57,7 @@ fn syzkaller(folder: &Path) -> Vec<Case> {
             };
             Case {
                 name: path.file_name().unwrap().to_string_lossy().into_owned(),
-                titles: values(&["TITLE", "ALT"]),
+                titles: values(&["TITLE", "ALT"]).into_iter().filter(|title| !title.is_empty()).collect(),
                 corrupted: values(&["CORRUPTED"]).first().is_some_and(|value| value == "Y"),
                 log: log.split("\nREPORT:").next().unwrap().to_owned(),
             }
