@@ -8,6 +8,7 @@ use kernrig_kernels::archive::{Archives, Options};
 use kernrig_kernels::local;
 use kernrig_kernels::lock::{Lock, LockError};
 use kernrig_kernels::manifest::{DEFAULT_GROUP, DEFAULT_VARIANT, KernelEntry, Manifest, Source, VariantEntry};
+use kernrig_plan::BenignList;
 
 use crate::args::{Global, KernelChoice};
 use crate::candidate::{Candidate, Origin};
@@ -18,6 +19,9 @@ use crate::screen::Screen;
 
 /// Name of the file in the current folder.
 pub(crate) const FILE: &str = "kernels.toml";
+
+/// Name of the list of complaints that are no failure.
+const BENIGN: &str = "benign.toml";
 
 /// Stands for the version in the name of an entry that stands for several kernels.
 const VERSION: &str = "{version}";
@@ -230,6 +234,23 @@ pub(crate) fn manifest(global: &Global) -> Result<(Option<PathBuf>, Manifest), F
         None => Manifest::shipped(),
     };
     Ok((file, manifest))
+}
+
+/// Complaints that are no failure: `benign.toml` beside the matrix in use, else in the current folder, else what is
+/// compiled in.
+pub(crate) fn benign(global: &Global) -> Result<BenignList, Failure> {
+    let beside = global.config.as_deref().and_then(Path::parent).map(|folder| folder.join(BENIGN));
+    let file = beside.filter(|file| file.exists()).unwrap_or_else(|| PathBuf::from(BENIGN));
+    // A dangling link is a list that cannot be read, and not one that is not there.
+    if file.symlink_metadata().is_err() {
+        return Ok(BenignList::shipped());
+    }
+    let wrong = |what: String| {
+        Failure::new(format!("{}: {what}", file.display()))
+            .next("mend it, or move it away: then the list that is compiled in holds")
+    };
+    let text = std::fs::read_to_string(&file).map_err(|e| wrong(e.to_string()))?;
+    BenignList::parse(&text).map_err(|e| wrong(e.to_string()))
 }
 
 fn lock_file(manifest: Option<&Path>) -> PathBuf {

@@ -16,5 +16,5 @@ mod table;
 mod trace;
 mod wording;
 
-pub use report::{Report, Severity, StackFrame};
+pub use report::{Benign, Report, Severity, StackFrame};
 pub use stream::{Found, Stream, parse};

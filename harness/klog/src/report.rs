@@ -41,9 +41,19 @@ pub struct Report {
     pub corrupted: bool,
     /// Why it is no failure, if it is on a list of complaints that are known to be none. klog itself never sets this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub benign: Option<String>,
+    pub benign: Option<Benign>,
     /// The lines of the report as they came, without control characters, bounded in length.
     pub text: String,
+}
+
+/// Why a complaint is no failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Benign {
+    /// In a sentence.
+    pub reason: String,
+    /// The letters it puts into the kernel's taint word.
+    #[serde(default)]
+    pub taint: String,
 }
 
 /// A line of a stack.

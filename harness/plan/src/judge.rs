@@ -73,7 +73,13 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         (Fate::NoMarker, None) => {
             Verdict::HarnessError { reason: "the test's end marker never came out of the console".to_owned() }
         }
-        (Fate::Answered { answer, taint }, None) => answered(answer, &taint.complaints_since(evidence.taint_before)),
+        (Fate::Answered { answer, taint }, None) => {
+            let explained = |letter: &char| {
+                evidence.reports.iter().filter_map(|r| r.benign.as_ref()).any(|known| known.taint.contains(*letter))
+            };
+            let complaints = taint.complaints_since(evidence.taint_before);
+            answered(answer, &complaints.chars().filter(|letter| !explained(letter)).collect::<String>())
+        }
     }
 }
 
@@ -93,10 +99,11 @@ fn answered(answer: &Answer, complaints: &str) -> Verdict {
     }
 }
 
-/// The first of the most severe reports.
+/// The first of the most severe reports; those that are known to be no failure do not count.
 fn worst(reports: &[Report]) -> Option<&Report> {
-    let severity = reports.iter().map(|r| r.severity).max()?;
-    reports.iter().find(|r| r.severity == severity)
+    let counting = || reports.iter().filter(|r| r.benign.is_none());
+    let severity = counting().map(|r| r.severity).max()?;
+    counting().find(|r| r.severity == severity)
 }
 
 /// Whether a report only tells of a machine that makes no progress: what a hang looks like from inside. Such a report
@@ -109,6 +116,8 @@ pub fn unresponsive_by_itself(report: &Report) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use kernrig_klog::Benign;
+
     use super::*;
 
     fn report(severity: Severity, title: &str) -> Report {
@@ -145,6 +154,17 @@ mod tests {
         assert_eq!(verdict(answered(Answer::Ok, 0), &warning), "warning");
         assert_eq!(verdict(Fate::NoMarker, &[]), "harness-error");
         assert_eq!(verdict(Fate::Broken("x".to_owned()), &[]), "harness-error");
+    }
+
+    #[test]
+    fn a_known_complaint_is_shown_and_does_not_fail_nor_does_the_taint_it_explains() {
+        let mut known = report(Severity::Warning, "WARNING in f");
+        known.benign = Some(Benign { reason: "always at boot".to_owned(), taint: "W".to_owned() });
+        let warned = 1 << 9;
+        assert_eq!(verdict(answered(Answer::Ok, warned), std::slice::from_ref(&known)), "pass");
+        assert_eq!(verdict(answered(Answer::Ok, warned | 1 << 7), std::slice::from_ref(&known)), "fail");
+        let another = report(Severity::Warning, "WARNING in g");
+        assert_eq!(verdict(answered(Answer::Ok, warned), &[known, another]), "warning");
     }
 
     #[test]

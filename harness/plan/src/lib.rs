@@ -3,6 +3,7 @@
 //! [`Suite::plan`] lays the catalog's needs over a kernel and a variant before anything boots; [`judge`] turns what
 //! was seen of a cell into its verdict. Both are pure.
 
+mod benign;
 mod judge;
 mod ktap;
 mod near;
@@ -13,6 +14,7 @@ mod selection;
 mod suite;
 mod taint;
 
+pub use benign::{BenignError, BenignList, SHIPPED_BENIGN};
 pub use judge::{Answer, Evidence, Fate, judge, unresponsive_by_itself};
 pub use kernrig_kernels::manifest::Reading;
 pub use ktap::KtapResults;

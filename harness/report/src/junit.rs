@@ -272,7 +272,15 @@ fn err_of(outcome: &Outcome) -> String {
     {
         reports.insert(0, report);
     }
-    let text = |r: &&Report| format!("{}\nsignature: {}\n{}\n", r.title, r.signature, r.text);
+    let text = |r: &&Report| {
+        let mut lines = vec![r.title.clone(), format!("signature: {}", r.signature)];
+        lines.extend(r.benign.as_ref().map(|known| format!("known, and no failure: {}", known.reason)));
+        lines
+            .extend(r.corrupted.then(|| "corrupted: cut short, or the stack is missing or somebody else's".to_owned()));
+        lines.extend(r.taint.as_ref().map(|taint| format!("taint: {taint}")));
+        lines.extend((!r.frames.is_empty()).then(|| format!("stack: {}", r.frames.join(" < "))));
+        format!("{}\n{}\n", lines.join("\n"), r.text)
+    };
     reports.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use kernrig_events::Event;
 use kernrig_image::Payload;
-use kernrig_plan::{Reading, Suite};
+use kernrig_plan::{BenignList, Reading, Suite};
 use kernrig_vm::{Accelerator, Launcher};
 
 use crate::suite::Driver;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub guest: &'static [u8],
     /// Programs of the user's own, each with how its result is read.
     pub payloads: Arc<[(Payload, Reading)]>,
+    /// Complaints that are known to be no failure.
+    pub benign: Arc<BenignList>,
     /// Folder for what came out of each VM's ports; `None` keeps nothing.
     pub consoles: Option<PathBuf>,
     /// Nothing is started that would not end by then, and what to call that moment in reports.

@@ -19,6 +19,11 @@ use crate::session::{Session, Stop};
 use crate::timing::{Limits, Timing};
 use crate::transcript::Transcript;
 
+/// Whether a VM in which the kernel said this is not to be used further.
+fn is_severe(report: &Report) -> bool {
+    report.severity >= Severity::Oops && report.benign.is_none()
+}
+
 /// Drives one suite.
 pub(crate) struct Driver<'a> {
     pub(crate) suite: &'a Suite,
@@ -139,7 +144,7 @@ impl Driver<'_> {
         }
         let broken = session.qemu_failed();
         let (mut console, how) = session.end();
-        let reports = console.take_reports();
+        let reports = self.known(console.take_reports());
         let verdict = match (&stop, broken) {
             (Stop::Broken(reason), _) => Verdict::HarnessError { reason: reason.clone() },
             (_, Some(reason)) => Verdict::HarnessError { reason },
@@ -182,7 +187,7 @@ impl Driver<'_> {
 
     fn why_no_boot(&self, stop: &Stop, how: &str, reports: &[Report], console: &crate::console::Console) -> String {
         let last = console.last_words().map_or_else(String::new, |l| format!("; its last line was: {l}"));
-        let worst = reports.iter().max_by_key(|r| r.severity);
+        let worst = reports.iter().filter(|r| r.benign.is_none()).max_by_key(|r| r.severity);
         match (stop, worst) {
             (_, Some(report)) if report.severity > Severity::Warning => report.title.clone(),
             (Stop::Ended, _) => format!("the VM ended before the guest said hello: {how}{last}"),
@@ -206,7 +211,7 @@ impl Driver<'_> {
     ) -> Outcome {
         let mut boot = self.booted(&mut session, vm);
         let mut before = "the boot".to_owned();
-        let mut fit = boot.reports.iter().all(|r| r.severity < Severity::Oops);
+        let mut fit = !boot.reports.iter().any(is_severe);
         let mut last: Option<&'static Test> = None;
         // A test that needs a boot of its own ends this one, if one has run in it that is not of the same kind.
         while fit && !left.is_empty() {
@@ -227,12 +232,12 @@ impl Driver<'_> {
             fit = self.run_test(&mut session, vm, cell, &before, end);
             before = cell.test.name.to_owned();
         }
-        if !fit && !left.is_empty() && boot.reports.iter().any(|r| r.severity >= Severity::Oops) {
+        if !fit && !left.is_empty() && boot.reports.iter().any(is_severe) {
             let reason = "the kernel oopsed while it booted";
             self.not_reached(std::mem::take(left), reason);
         }
         let (mut console, how) = if fit { session.power_off() } else { session.end() };
-        let late = console.take_reports();
+        let late = self.known(console.take_reports());
         end.extend(late.into_iter().map(|report| (before.clone(), report)));
         self.gone(vm, how);
         if self.limits.cancelled() && boot.verdict == Verdict::Pass {
@@ -244,7 +249,7 @@ impl Driver<'_> {
     /// The outcome of a boot that reached the guest: what the kernel said on the way counts.
     fn booted(&self, session: &mut Session, vm: u32) -> Outcome {
         session.console.close();
-        let reports = session.console.take_reports();
+        let reports = self.known(session.console.take_reports());
         let evidence = Evidence {
             fate: kernrig_plan::Fate::Answered { answer: kernrig_plan::Answer::Ok, taint: session.taint },
             taint_before: session.taint.of_the_machine(),
@@ -273,11 +278,11 @@ impl Driver<'_> {
         let taint_before = session.taint;
         let number = session.number_of_next_command();
         let ran = session.run(cell, self.suite.probe, self.payload(test).map(|(_, reading)| *reading));
-        let earlier = session.console.take_before(number);
-        let sound = earlier.iter().all(|r| r.severity < Severity::Oops);
+        let earlier = self.known(session.console.take_before(number));
+        let sound = !earlier.iter().any(is_severe);
         end.extend(earlier.into_iter().map(|report| (before.to_owned(), report)));
         let provoked = session.console.take_provoked();
-        let mut reports = session.console.take_reports();
+        let mut reports = self.known(session.console.take_reports());
         let verdict = if ran.cancelled {
             Verdict::NotReached { reason: "the run was interrupted while the test ran".to_owned() }
         } else {
@@ -285,11 +290,7 @@ impl Driver<'_> {
         };
         let answered = matches!(&ran.fate, kernrig_plan::Fate::Answered { answer, .. }
             if !matches!(answer, kernrig_plan::Answer::Timeout(_)));
-        let fit = sound
-            && answered
-            && session.rested
-            && session.dirt.is_empty()
-            && reports.iter().all(|r| r.severity < Severity::Oops);
+        let fit = sound && answered && session.rested && session.dirt.is_empty() && !reports.iter().any(is_severe);
         reports.extend(provoked);
         let mut outcome = self.outcome(test.name, verdict);
         outcome.seconds = started.elapsed().as_secs_f64();
@@ -306,12 +307,23 @@ impl Driver<'_> {
 
     /// What showed when no test was running: laid at the kernel as a whole, saying after what it came.
     fn say_end(&self, end: Vec<(String, Report)>) {
-        let Some(worst) = end.iter().map(|(_, r)| r.severity).max() else { return };
-        let Some((_, report)) = end.iter().find(|(_, r)| r.severity == worst) else { return };
-        let mut outcome = self.outcome(END, Verdict::Crash { report: Box::new(report.clone()) });
+        if end.is_empty() {
+            return;
+        }
+        let failing = || end.iter().map(|(_, r)| r).filter(|r| r.benign.is_none());
+        let worst = failing().map(|r| r.severity).max();
+        let report = failing().find(|r| Some(r.severity) == worst);
+        let verdict = report.map_or(Verdict::Pass, |report| Verdict::Crash { report: Box::new(report.clone()) });
+        let mut outcome = self.outcome(END, verdict);
         outcome.diagnostics = end.iter().map(|(after, r)| format!("after {after}: {}", r.title)).collect();
         outcome.reports = end.into_iter().map(|(_, r)| r).collect();
         self.emit(Event::TestFinished(outcome));
+    }
+
+    /// The reports, with those marked that are known to be no failure on this kernel.
+    fn known(&self, mut reports: Vec<Report>) -> Vec<Report> {
+        self.settings.benign.mark(&mut reports, &self.suite.kernel.release);
+        reports
     }
 
     fn not_reached(&self, cells: VecDeque<&Cell>, reason: &str) {

@@ -16,7 +16,7 @@ use crate::args::{Global, RunArgs};
 use crate::candidate::Candidate;
 use crate::failure::{Failure, chain};
 use crate::machine;
-use crate::matrix::Matrix;
+use crate::matrix::{self, Matrix};
 use crate::out_dir::{OutDir, Report};
 use crate::payloads::Payloads;
 use crate::progress::Progress;
@@ -37,6 +37,7 @@ struct Order {
 
 pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
     let started = Instant::now();
+    let benign = matrix::benign(global)?;
     if args.dry_run {
         return dry_run(&order(global, args)?);
     }
@@ -54,6 +55,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
         jobs: jobs(args, &order.variants),
         guest: kernrig_guest::GUEST,
         payloads: Arc::clone(&order.payloads),
+        benign: Arc::new(benign),
         consoles: Some(out.consoles()),
         deadline: args.deadline.map(|d| (started + d, deadline_name(d))),
         cancel: Arc::clone(&signals.cancel),

@@ -64,3 +64,12 @@ fn a_log_that_cannot_be_read_ends_with_2() {
     assert_eq!((code, stdout.as_str()), (2, ""));
     assert!(stderr.contains("nowhere.log"), "{stderr}");
 }
+
+#[test]
+fn a_benign_list_that_cannot_be_read_fails_the_run() {
+    let folder = folder();
+    fs::write(folder.path().join("benign.toml"), "[[benign]]\nsignature = \"WARNING:f\"\n").expect("a file");
+    let (code, _, stderr) = finish(kernrig(&folder).args(["run", "--dry-run"]));
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("benign.toml") && stderr.contains("releases"), "{stderr}");
+}
