@@ -357,6 +357,26 @@ pub(crate) struct DecodeArgs {
     /// human: title and stack, repeats counted; json: every report as a line of JSON; line: title, ok or corrupted, kind and signature between tabs
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: DecodeFormat,
+
+    #[command(flatten)]
+    pub(crate) symbols: SymbolArgs,
+}
+
+/// Whose addresses a log shows.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Addresses into functions")]
+pub(crate) struct SymbolArgs {
+    /// The kernel the log came from, by its name in kernels.toml or its path: put its functions where addresses stand
+    #[arg(id = "decode-kernel", short, long = "kernel", value_name = "NAME|PATH")]
+    pub(crate) kernel: Option<String>,
+
+    /// Its vmlinux with debug information: files, lines and inlined functions too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vmlinux: Option<PathBuf>,
+
+    /// Its System.map, where the kernel itself is not at hand
+    #[arg(long, value_name = "FILE")]
+    pub(crate) system_map: Option<PathBuf>,
 }
 
 /// How `kernrig decode` prints reports.

@@ -15,6 +15,7 @@ mod screen;
 mod shape;
 mod signals;
 mod stdout;
+mod symbolise;
 
 use std::process::ExitCode;
 
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         Command::Kernels(kernels) => commands::kernels::kernels(&cli.global, &kernels.command),
         Command::Doctor => commands::doctor::doctor(&cli.global),
         Command::Init(init) => commands::init::init(init),
-        Command::Decode(decode) => commands::decode::decode(decode),
+        Command::Decode(decode) => commands::decode::decode(&cli.global, decode),
     };
     match result {
         Ok(code) => ExitCode::from(if stdout::is_incomplete() { 2 } else { code }),

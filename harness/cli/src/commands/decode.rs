@@ -7,9 +7,10 @@ use std::path::Path;
 
 use kernrig_klog::{Found, Report, Stream};
 
-use crate::args::{DecodeArgs, DecodeFormat};
+use crate::args::{DecodeArgs, DecodeFormat, Global};
 use crate::failure::Failure;
 use crate::stdout;
+use crate::symbolise::Symboliser;
 
 /// Different reports that are told apart in one log; what comes after is printed each time.
 const MOST_KNOWN: usize = 1000;
@@ -18,11 +19,14 @@ const MOST_KNOWN: usize = 1000;
 const FRAMES_SHOWN: usize = 16;
 
 /// Prints what is found; 1 if there was anything.
-pub(crate) fn decode(args: &DecodeArgs) -> Result<u8, Failure> {
+pub(crate) fn decode(global: &Global, args: &DecodeArgs) -> Result<u8, Failure> {
+    let symbols = Symboliser::new(global, &args.symbols)?;
+    let symbols = symbols.as_ref();
     let several = args.files.len() > 1;
     let mut any = false;
     for file in &args.files {
-        let mut printer = Printer { format: args.format, file: several.then_some(file), seen: BTreeMap::new() };
+        let mut printer =
+            Printer { format: args.format, file: several.then_some(file), symbols, seen: BTreeMap::new() };
         any |= read(file, &mut printer).map_err(|e| {
             Failure::new(format!("cannot read {}: {e}", file.display()))
                 .next("give kernel logs, or - for standard input")
@@ -34,8 +38,12 @@ pub(crate) fn decode(args: &DecodeArgs) -> Result<u8, Failure> {
 
 /// Read piece by piece: a log may be larger than memory.
 fn read(file: &Path, printer: &mut Printer<'_>) -> io::Result<bool> {
-    let mut input: Box<dyn Read> =
-        if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
+    let log = printer.symbols.map(|symbols| symbols.open(file)).transpose()?;
+    let mut input: Box<dyn Read> = match printer.symbols.zip(log.as_ref()) {
+        Some((symbols, log)) => Box::new(symbols.rewritten(log)),
+        None if file == Path::new("-") => Box::new(io::stdin().lock()),
+        None => Box::new(File::open(file)?),
+    };
     let mut stream = Stream::new();
     let mut any = false;
     let mut chunk = vec![0; 64 * 1024];
@@ -58,6 +66,7 @@ fn read(file: &Path, printer: &mut Printer<'_>) -> io::Result<bool> {
 struct Printer<'a> {
     format: DecodeFormat,
     file: Option<&'a std::path::PathBuf>,
+    symbols: Option<&'a Symboliser>,
     /// Titles by signature, with how often each came.
     seen: BTreeMap<String, (String, u64)>,
 }
@@ -66,9 +75,18 @@ impl Printer<'_> {
     fn print(&mut self, found: &Found) {
         match self.format {
             DecodeFormat::Line => stdout::line(line(&found.report)),
-            DecodeFormat::Json => stdout::line(self.json(found)),
+            DecodeFormat::Json => stdout::line(self.json(&self.with_lines(found))),
             DecodeFormat::Human => self.human(found),
         }
+    }
+
+    /// Files and lines in the text alone: titles and signatures are those of any other build.
+    fn with_lines(&self, found: &Found) -> Found {
+        let mut found = found.clone();
+        if let Some(text) = self.symbols.and_then(|symbols| symbols.with_lines(&found.report.text)) {
+            found.report.text = text;
+        }
+        found
     }
 
     fn json(&self, found: &Found) -> String {
@@ -106,6 +124,10 @@ impl Printer<'_> {
         };
         told("task", &report.task);
         told("taint", &report.taint);
+        if let Some(text) = self.symbols.and_then(|symbols| symbols.with_lines(&report.text)) {
+            text.lines().for_each(|line| stdout::line(format!("    {line}")));
+            return;
+        }
         for frame in report.frames.iter().take(FRAMES_SHOWN) {
             stdout::line(format!("    {frame}"));
         }
