@@ -14,3 +14,4 @@ mod mutants;
 mod payload;
 mod rig;
 mod selftests;
+mod symbols;
