@@ -6,6 +6,7 @@ mod config;
 mod decode;
 mod payload;
 mod setup;
+mod symbols;
 
 use std::process::{Command, Output, Stdio};
 
