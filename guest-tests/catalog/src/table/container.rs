@@ -92,9 +92,9 @@ pub(super) const TESTS: &[Test] = &[
         .kconfig(classic_and!(AUFS))
         .modules(&["veth", "aufs"])
         .mutants(&[NO_PIVOT, NO_PID]),
-    // user_namespaces(7): 3.8.
+    // user_namespaces(7): 3.8; tmpfs and devpts can be mounted in one since 3.9 (b3c6761d9b5c).
     container("container::whole::with_a_user_namespace", "root of a container can be a user outside, all else as ever")
-        .since(3, 8, 0)
+        .since(3, 9, 0)
         .kconfig(classic_and!(USER_NS))
         .mutants(&[NO_USER, NO_PID, NO_LIMIT, NO_CAPSET, Mutant::ignore_write("no users are mapped", "/uid_map")]),
     // cgroup_namespaces(7): 4.6.
@@ -173,7 +173,7 @@ pub(super) const TESTS: &[Test] = &[
     container("container::using::read_only_root", "a read-only root takes no write, /tmp and /dev/shm do")
         .mutants(&[Mutant::lose("mounts are never read-only", nr::MOUNT, 3, ms::RDONLY), NO_CAPSET]),
     container("container::using::holds_another", "root of a container's user namespace makes another container in it")
-        .since(3, 8, 0)
+        .since(3, 9, 0)
         .kconfig(classic_and!(USER_NS))
         .mutants(&[NO_USER, NO_PIVOT, NO_PID, NO_UTS]),
 ];

@@ -85,10 +85,12 @@ pub(super) const TESTS: &[Test] = &[
             until: Some(Version(4, 9, 0)),
             source: "user_namespaces(7), df75e7748bae",
         }]),
+    // Its own tmpfs, where it tries: b3c6761d9b5c, 3.9.
     user(
         "ns::user::root_inside_has_no_devices",
         "root inside makes no device node, mounts no devtmpfs, gets at no port",
     )
+    .since(3, 9, 0)
     .kconfig(&[USER_NS, DEVTMPFS])
     .mutants(&[NO_CLONE, Mutant::forgive("device node made", nr::MKNOD), Mutant::forgive("ports given", nr::IOPL)]),
     user("ns::user::exec_leaves_capabilities_to_root", "exec takes the capabilities of all but the namespace's root"),
