@@ -28,7 +28,7 @@ pub mod ms {
     }
 
     bits! {
-        RDONLY = 0x1, NOSUID = 0x2, NODEV = 0x4, NOEXEC = 0x8, REMOUNT = 0x20, NOATIME = 0x400, BIND = 0x1000,
+        RDONLY = 0x1, NOSUID = 0x2, NODEV = 0x4, NOEXEC = 0x8, REMOUNT = 0x20, NOSYMFOLLOW = 0x100, NOATIME = 0x400, BIND = 0x1000,
         MOVE = 0x2000, REC = 0x4000, UNBINDABLE = 0x2_0000, PRIVATE = 0x4_0000, SLAVE = 0x8_0000, SHARED = 0x10_0000,
     }
 }

@@ -86,6 +86,10 @@ pub(super) const TESTS: &[Test] = &[
     .mutants(&[no_prctl("the bits are taken and do nothing", 28)]),
     test("security::files::nodev_mount_has_no_devices", "a device node on a nodev mount cannot be opened")
         .mutants(&[lost_flag("nodev is ignored", ms::NODEV)]),
+    // mount(2): 5.10, dab741e0e02b.
+    test("security::files::nosymfollow_mount_leads_nowhere", "a link on a nosymfollow mount is read, not followed")
+        .since(5, 10, 0)
+        .mutants(&[lost_flag("nosymfollow is ignored", ms::NOSYMFOLLOW)]),
     test("security::files::write_strips_setuid_and_setgid", "a user's write takes setuid and setgid off a file")
         .mutants(&[Mutant::ignore_write("the write does nothing", "/with-bits")]),
     // open_by_handle_at(2): 2.6.39; user namespaces 3.8.

@@ -27,6 +27,7 @@ pub(crate) const TESTS: &[Entry] = &[
     ("security::exec::ambient_set_survives", privileges::ambient_set_survives_exec),
     ("security::exec::securebits_make_root_a_user", privileges::securebits_make_root_a_user),
     ("security::files::nodev_mount_has_no_devices", privileges::nodev_mount_has_no_devices),
+    ("security::files::nosymfollow_mount_leads_nowhere", privileges::nosymfollow_mount_leads_nowhere),
     ("security::files::write_strips_setuid_and_setgid", privileges::write_strips_setuid_and_setgid),
     ("security::files::handles_do_not_lead_out", border::handles_do_not_lead_out),
     ("security::files::paths_stay_beneath", border::paths_stay_beneath),

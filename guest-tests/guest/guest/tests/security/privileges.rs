@@ -95,6 +95,20 @@ pub(crate) fn nodev_mount_has_no_devices(_: &Ctx) -> Check {
     Ok(())
 }
 
+/// A link on a `nosymfollow` mount can be read, and leads nowhere.
+pub(crate) fn nosymfollow_mount_leads_nowhere(_: &Ctx) -> Check {
+    scratch::own_mounts()?;
+    for (flags, expected) in [(0, Ok(())), (sys::ms::NOSYMFOLLOW, Err(Errno::ELOOP))] {
+        sys::mount("tmpfs", "/tmp", "tmpfs", flags, "mode=0755").or_fail("mount a tmpfs")?;
+        sys::symlink("/proc/version", "/tmp/link").or_fail("make a link")?;
+        let opened = sys::open("/tmp/link", sys::open::RDONLY, 0).map(drop);
+        ensure!(opened == expected, "a link on a mount with the flags {flags:#x} is opened: {opened:?}");
+        let read = sys::readlink("/tmp/link").or_fail("read the link")?;
+        ensure!(read == "/proc/version", "the link on a mount with the flags {flags:#x} reads as {read:?}");
+    }
+    Ok(())
+}
+
 /// Has all that is permitted work: up to 2.6.32 init starts without CAP_SETPCAP in its effective set.
 fn all_capabilities() -> Check {
     let own = sys::capget().or_fail("capget")?;
