@@ -10,7 +10,7 @@ use kernrig_catalog::protocol::{EXIT_SKIP, MAX_DIAGNOSTICS, MAX_RESULTS, PAYLOAD
 
 use crate::channel::marker;
 use crate::command::Command;
-use crate::dirt::Surroundings;
+use crate::dirt::{self, Surroundings};
 use crate::run::{Answer, Lines, await_token};
 use crate::serve::Session;
 use crate::sys::{self, End, Errno, Fd, PollFd, open};
@@ -35,6 +35,9 @@ struct Child {
     /// The reason why the program could not be started; closed when it was.
     refused: Fd,
 }
+
+/// How long what a program wrote before its end is waited for, where descendants go on writing.
+const LAST_WORDS_MS: u64 = 1_000;
 
 /// What became of a payload.
 enum Outcome {
@@ -66,11 +69,12 @@ pub(crate) fn run(session: &mut Session, command: &Command, name: &str) -> Resul
         Err(why) => Outcome::NoModule(why),
     };
     speech.end();
+    let dirt = if matches!(outcome, Outcome::Ended(_)) && settle::anything_lives() { "processes" } else { "" };
     let all_gone = settle::kill_all();
     speech.answer.session.channel.make_raw();
     speech.result(number, &command.name, deadline, &outcome);
     // A program may have made network namespaces, and says nothing of it.
-    speech.answer.conclude(number, &token, all_gone, true, || before.changed());
+    speech.answer.conclude(number, &token, all_gone, true, || dirt::join(before.changed(), dirt));
     Ok(())
 }
 
@@ -141,7 +145,7 @@ impl Child {
 
     /// Lets the program go and follows it to its end or the deadline; descendants do not prolong it.
     fn watch(self, deadline_ms: u64, speech: &mut Speech<'_>) -> Outcome {
-        let until = sys::now_ms() + deadline_ms;
+        let mut until = sys::now_ms() + deadline_ms;
         let _ = sys::write(&self.go, b"g");
         if let Some(why) = self.why_refused(until) {
             return Outcome::NotStarted(why);
@@ -166,7 +170,12 @@ impl Child {
                     return Outcome::TimeUp;
                 }
                 Some(_) => {}
-                None => end = reap(self.pid),
+                None => {
+                    end = reap(self.pid);
+                    if end.is_some() {
+                        until = until.min(sys::now_ms() + LAST_WORDS_MS);
+                    }
+                }
             }
         }
     }

@@ -28,6 +28,7 @@ const WAYS: &[(&str, &str)] = &[
     ("no-ktap", "args = [\"exit\", \"0\"]\nresult = \"ktap\""),
     ("failed-by-exit", "args = [\"failed\"]\nresult = \"exit\""),
     ("flood", r#"args = ["flood"]"#),
+    ("daemon", r#"args = ["daemon"]"#),
     ("alone", "args = [\"exit\", \"0\"]\nown-boot = true"),
     ("too-new", "args = [\"exit\", \"0\"]\nneeds = { since = \"99.1\" }"),
     ("too-old", "args = [\"exit\", \"0\"]\nneeds = { until = \"2.6.20\" }"),
@@ -108,6 +109,9 @@ fn verdicts(finished: &Finished) {
     expect("too-old", "skip", "gone since Linux 2.6.20");
     expect("no-option", "skip", "CONFIG_NOT_THERE or CONFIG_NOR_THIS");
     expect("veth", "pass", "");
+    let daemon = expect("daemon", "pass", "");
+    assert_eq!(daemon.dirt, ["processes"], "what outlives it is told on");
+    assert!(daemon.seconds < 30.0, "and does not prolong it: {daemon:#?}");
     let results = expect("results", "pass", "");
     let parts: Vec<_> = results.subtests.iter().map(|s| (s.name.as_str(), s.result)).collect();
     let ok = SubtestResult::Pass;
