@@ -92,7 +92,7 @@ impl Payload {
         check_args(&order.args).map_err(fail)?;
         let (nodes, program) = contents(order).map_err(fail)?;
         let Order { name, args, modules, .. } = order.clone();
-        let mut payload = Self { name, nodes, program, args, modules };
+        let payload = Self { name, nodes, program, args, modules };
         payload.check_program(&order.path).map_err(fail)?;
         Ok(payload)
     }
@@ -147,11 +147,11 @@ impl Payload {
         path.strip_prefix(PAYLOAD_DIR)?.strip_prefix('/')?.strip_prefix(self.name.as_str())?.strip_prefix('/')
     }
 
-    fn check_program(&mut self, path: &Path) -> Result<(), String> {
+    fn check_program(&self, path: &Path) -> Result<(), String> {
         let shown = if path.is_dir() { path.join(&self.program) } else { path.to_owned() };
         let shown = shown.display();
         let at = self.file(&self.program).ok_or_else(|| format!("{shown} is not in the payload, or is no file"))?;
-        let Content::File { mode, bytes } = &mut self.nodes[at].content else { return Ok(()) };
+        let Content::File { mode, bytes } = &self.nodes[at].content else { return Ok(()) };
         let executable = *mode & 0o111 != 0;
         let kind = kind(bytes);
         match kind {
@@ -168,11 +168,8 @@ impl Payload {
             Kind::Script(interpreter) => {
                 self.check_script(&interpreter, executable).map_err(|e| format!("{shown} {e}"))
             }
-            Kind::Static => {
-                // A file that was downloaded has lost its permission, and there is no doubt what it is for.
-                *mode |= 0o111;
-                Ok(())
-            }
+            Kind::Static if !executable => Err(format!("{shown} is not executable: chmod +x {shown}")),
+            Kind::Static => Ok(()),
         }
     }
 
@@ -326,6 +323,12 @@ mod tests {
         bytes
     }
 
+    /// A program that may be executed.
+    fn put(file: &Path) {
+        fs::write(file, program()).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     fn order(path: &Path, run: Option<&str>) -> Order {
         let args = vec!["a b".to_owned(), "\"".to_owned()];
         Order { name: "p".into(), path: path.into(), run: run.map(str::to_owned), args, modules: vec!["veth".into()] }
@@ -336,10 +339,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gets_its_permission_back_and_keeps_its_arguments() {
+    fn a_file_keeps_its_permission_and_its_arguments() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x");
-        fs::write(&file, program()).unwrap();
+        put(&file);
         let payload = Payload::read(&order(&file, None)).unwrap();
         let mut archive = Archive::default();
         payload.write(&mut archive);
@@ -355,7 +358,7 @@ mod tests {
         let path = folder.path();
         assert!(refusal(path, None).contains("empty folder"));
         fs::create_dir(path.join("bin")).unwrap();
-        fs::write(path.join("bin/x"), program()).unwrap();
+        put(&path.join("bin/x"));
         assert!(refusal(path, None).contains("which of its programs"));
         assert!(refusal(path, Some("../x")).contains("not below"));
         assert!(refusal(path, Some("bin/y")).contains("bin/y is not in the payload"));
@@ -395,6 +398,8 @@ mod tests {
         fs::write(&file, "int main(void);").unwrap();
         assert!(refusal(&file, None).contains("not executable, no ELF program"));
         fs::write(&file, program()).unwrap();
+        assert!(refusal(&file, None).contains("x is not executable: chmod +x "));
+        put(&file);
         assert!(refusal(&file, Some("x")).contains("for a folder only"));
         let mut wrong = order(&file, None);
         wrong.name = "a b".into();

@@ -1,6 +1,7 @@
 //! Payloads that no guest can run: told before anything is fetched or booted.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::{finish, folder, kernrig};
@@ -19,6 +20,8 @@ fn program(class: u8, kind: u8, machine: u8) -> Vec<u8> {
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
     fs::create_dir_all(folder.join(name).parent().expect("a folder")).expect("a folder");
     fs::write(folder.join(name), bytes).expect("a file");
+    let mode = if bytes.starts_with(b"\x7fELF") { 0o755 } else { 0o644 };
+    fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).expect("permissions");
 }
 
 #[test]
@@ -31,6 +34,8 @@ fn each_misfit_is_told_by_a_message_of_its_own() {
     write(path, "i386", &program(1, 2, 3));
     write(path, "object", &program(2, 1, 62));
     write(path, "text", b"hello");
+    write(path, "downloaded", &program(2, 2, 62));
+    fs::set_permissions(path.join("downloaded"), fs::Permissions::from_mode(0o644)).expect("permissions");
     write(path, "script/run", b"#!/bin/sh\n");
     fs::create_dir(path.join("empty")).expect("a folder");
     // The test itself is a program of this host, linked dynamically.
@@ -38,6 +43,7 @@ fn each_misfit_is_told_by_a_message_of_its_own() {
     let cases: &[(&[&str], &[&str])] = &[
         (&["--payload", "nowhere"], &["nowhere is not there"]),
         (&["--payload", "text"], &["not executable", "no ELF program"]),
+        (&["--payload", "downloaded"], &["not executable", "chmod +x downloaded"]),
         (&["--payload", "dynamic"], &["interpreter /lib64/ld-linux-x86-64.so.2", "-static"]),
         (&["--payload", "arm"], &["AArch64"]),
         (&["--payload", "i386"], &["i386"]),
