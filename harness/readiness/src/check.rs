@@ -72,7 +72,8 @@ impl Known<'_> {
         let turn_on = switch.filter(|switch| self.is_off_by_default(switch)).map(|switch| switch.on.clone());
         let turned_off_by = switch.and_then(|switch| self.refusal(switch)).cloned();
         let (state, why) = (self.state(need), need.why.clone());
-        Some(Finding { options, state, required, wanted, turn_on, turned_off_by, fragment, why })
+        let (name, unset) = (need.name.clone(), need.unset);
+        Some(Finding { name, unset, options, state, required, wanted, turn_on, turned_off_by, fragment, why })
     }
 
     fn state(&self, need: &Need) -> State {

@@ -29,6 +29,12 @@ pub struct GroupReport {
 /// One thing that engines need.
 #[derive(Debug, Serialize)]
 pub struct Finding {
+    /// What it is called, where the option does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The option has to be off.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unset: bool,
     /// The build options of which this version needs one, without `CONFIG_`.
     pub options: Vec<String>,
     /// Whether it is there.
@@ -100,7 +106,14 @@ impl Report {
     /// Whether everything that is required is there, as far as is known.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.findings().any(Finding::is_fatal) && self.groups.iter().all(|group| group.none_for.is_empty())
+        self.engines.iter().all(|engine| self.is_ready_for(engine))
+    }
+
+    /// Whether everything that this engine requires is there, as far as is known.
+    #[must_use]
+    pub fn is_ready_for(&self, engine: &str) -> bool {
+        let names = |engines: &[String]| engines.iter().any(|name| name == engine);
+        !self.findings().any(|f| f.is_fatal() && names(&f.required)) && !self.groups.iter().any(|g| names(&g.none_for))
     }
 
     /// Lines for a `.config` that provide what is required and not built.

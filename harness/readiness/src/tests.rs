@@ -54,6 +54,8 @@ fn one_required_option_less_is_not_ready_and_a_wanted_one_less_is() {
     assert_eq!(finding(&report, "PID_NS").required, ["docker", "lxc"]);
     assert_eq!((finding(&report, "USER_NS").state, finding(&report, "USER_NS").is_fatal()), (State::Missing, false));
     assert!(check("6.1", &whole("6.1", &["USER_NS"]), "").is_ready());
+    let no_bridge = check("6.1", &whole("6.1", &["BRIDGE"]), "");
+    assert!(!no_bridge.is_ready_for("docker") && no_bridge.is_ready_for("lxc"), "lxc does without");
 }
 
 #[test]

@@ -91,6 +91,10 @@ impl Judged {
             "release": kernel.release,
             "cmdline": cmdline,
             "ready": report.config.then(|| report.is_ready()),
+            "ready_for": report.config.then(|| {
+                let each = report.engines.iter().map(|engine| (engine.clone(), report.is_ready_for(engine).into()));
+                each.collect::<serde_json::Map<String, Value>>()
+            }),
             "fragment": report.fragment(),
             "turn_on": report.turn_on(),
             "notes": kernel.notes,
@@ -119,9 +123,8 @@ impl Judged {
 
     fn summary(&self) -> Vec<String> {
         let report = &self.report;
-        let who = report.engines.join(", ");
         if !report.config {
-            return vec![format!("  {YELLOW}not known{PLAIN} whether it is ready for {who}")];
+            return vec![format!("  {YELLOW}not known{PLAIN} whether it is ready for {}", report.engines.join(", "))];
         }
         let mut lines = Vec::new();
         let words = report.turn_on();
@@ -133,11 +136,14 @@ impl Judged {
             lines.push("  to build what is missing, add to its .config:".to_owned());
             lines.extend(fragment.iter().map(|line| (*line).to_owned()));
         }
-        lines.push(if report.is_ready() {
-            format!("  {GREEN}ready{PLAIN} for {who}")
-        } else {
-            format!("  {RED}NOT READY{PLAIN} for {who}")
-        });
+        let (ready, not): (Vec<&str>, Vec<&str>) =
+            report.engines.iter().map(String::as_str).partition(|engine| report.is_ready_for(engine));
+        if !not.is_empty() {
+            lines.push(format!("  {RED}NOT READY{PLAIN} for {}", not.join(", ")));
+        }
+        if !ready.is_empty() {
+            lines.push(format!("  {GREEN}ready{PLAIN} for {}", ready.join(", ")));
+        }
         lines
     }
 }
@@ -162,7 +168,14 @@ fn of_finding(finding: &Finding) -> String {
         (State::Missing, false) => ("missing", YELLOW),
     };
     let options: Vec<String> = finding.options.iter().map(|name| format!("CONFIG_{name}")).collect();
-    let line = format!("    {colour}{mark:<8}{PLAIN} {:<44}", options.join(" or "));
+    let mut what = options.join(" or ");
+    if finding.unset {
+        what.push_str(" is not set");
+    }
+    if let Some(name) = &finding.name {
+        what = format!("{what} ({name})");
+    }
+    let line = format!("    {colour}{mark:<8}{PLAIN} {what:<44}");
     if finding.state.is_there() {
         let on = finding.turn_on.as_ref().map(|words| format!(" off by default, on by {words}"));
         return format!("{line}{}", on.unwrap_or_default()).trim_end().to_owned();

@@ -66,6 +66,22 @@ fn what_is_missing_is_named_and_ends_with_1() {
 }
 
 #[test]
+fn an_engine_that_does_without_is_not_blamed_for_another() {
+    let folder = folder();
+    let config: String =
+        ["NAMESPACES", "IPC_NS", "PID_NS", "CGROUPS", "TMPFS"].map(|name| format!("CONFIG_{name}=y\n")).concat();
+    let kernel = image(&folder.path().join("k"), "6.1.0", Some(&config));
+    let (code, stdout, stderr) = finish(kernrig(&folder).arg("check").arg(&kernel));
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stdout.contains("  NOT READY for docker\n  ready for lxc\n"), "{stdout}");
+    assert!(stdout.contains("CONFIG_MEMCG (swap accounting)"), "two lines of one option are told apart: {stdout}");
+    let (_, value) = json(&[], &kernel);
+    assert_eq!(value["ready_for"].to_string(), r#"{"docker":false,"lxc":true}"#);
+    let (_, boot, _) = finish(kernrig(&folder).args(["check", "--boot"]).arg(&kernel));
+    assert!(boot.contains("ok       CONFIG_CMDLINE_OVERRIDE is not set"), "{boot}");
+}
+
+#[test]
 fn what_is_off_is_told_with_the_words_that_turn_it_on() {
     let folder = folder();
     let config = "CONFIG_MEMCG=y\nCONFIG_MEMCG_DISABLED=y\nCONFIG_MEMCG_SWAP=y\n";
