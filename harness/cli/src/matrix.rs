@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use kernrig_kernels::archive::{Archives, Options};
 use kernrig_kernels::local;
 use kernrig_kernels::lock::{Lock, LockError};
-use kernrig_kernels::manifest::{DEFAULT_GROUP, DEFAULT_VARIANT, KernelEntry, Manifest, Source, VariantEntry};
+use kernrig_kernels::manifest::{DEFAULT_GROUP, DEFAULT_VARIANT, KernelEntry, Manifest, Source, VariantEntry, nearest};
 use kernrig_plan::BenignList;
 
 use crate::args::{Global, KernelChoice};
@@ -119,8 +119,10 @@ impl Matrix {
         for pattern in patterns {
             let found = self.by_pattern(pattern)?;
             if found.is_empty() {
+                let known: Vec<&str> = self.manifest.kernels.iter().map(|entry| entry.name.as_str()).collect();
+                let meant = nearest(pattern, &known).map(|name| format!("did you mean {name}? ")).unwrap_or_default();
                 return Err(Failure::new(format!("--kernel {pattern}: no kernel has such a name, and no file"))
-                    .next("`kernrig kernels list` prints the names of all"));
+                    .next(format!("{meant}`kernrig kernels list` prints the names of all")));
             }
             chosen.extend(found);
         }

@@ -17,7 +17,9 @@ pub(crate) fn names<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Ve
 /// The tests, or whole groups of them, that look like a pattern that matched none.
 pub(crate) fn patterns<'a>(pattern: &str, tests: impl Iterator<Item = &'a str>) -> Vec<String> {
     if !pattern.contains(['*', '?', '[', '{']) {
-        return names(pattern, tests);
+        let tests: Vec<&str> = tests.collect();
+        let near = names(pattern, tests.iter().copied());
+        return if near.is_empty() { around(pattern, &tests) } else { near };
     }
     let mut groups: Vec<String> = tests
         .flat_map(|test| test.match_indices("::").map(|(at, _)| format!("{}::*", &test[..at])).collect::<Vec<_>>())
@@ -25,6 +27,13 @@ pub(crate) fn patterns<'a>(pattern: &str, tests: impl Iterator<Item = &'a str>) 
     groups.sort();
     groups.dedup();
     names(pattern, groups.iter().map(String::as_str))
+}
+
+/// Names that have the word in them: of a test whose groups were left out.
+fn around(word: &str, tests: &[&str]) -> Vec<String> {
+    let word = word.to_lowercase();
+    let having = tests.iter().filter(|test| !word.is_empty() && test.contains(word.trim_matches(':')));
+    having.take(MOST).map(|test| (*test).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -39,6 +48,8 @@ mod tests {
         assert_eq!(near("ns::uts::hostname_is_privat")[0], "ns::uts::hostname_is_private");
         assert_eq!(near("ns::utz::*")[0], "ns::uts::*");
         assert_eq!(near("contaner::*")[0], "container::*");
-        assert!(near("zzzz").is_empty());
+        assert!(near("zzzz").is_empty() && near("").is_empty());
+        assert_eq!(near("hostname"), ["ns::uts::hostname_is_private"], "a word out of a name");
+        assert_eq!(near("veth::"), ["churn::veth"]);
     }
 }

@@ -105,6 +105,13 @@ fn a_pattern_without_a_kernel_or_a_test_is_an_error() {
         assert_eq!(code, 2, "{arguments:?}: {stderr}");
         assert!(stderr.contains(arguments[1]), "{arguments:?}: {stderr}");
     }
+    for (arguments, meant) in [
+        (["-k", "debain-6.1"], "did you mean debian-6.1?"),
+        (["-t", "hostname_is_private"], "did you mean ns::uts::hostname_is_private?"),
+    ] {
+        let (code, _, stderr) = finish(kernrig(&folder).args(["run", "--dry-run", "--offline"]).args(arguments));
+        assert!(code == 2 && stderr.contains(meant), "{arguments:?}: {stderr}");
+    }
 }
 
 #[test]

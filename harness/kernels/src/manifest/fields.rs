@@ -186,7 +186,8 @@ impl<'a> Fields<'a> {
 }
 
 /// The known word that is a slip of the pen away.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase().replace('_', "-");
     let near = known.iter().map(|key| (strsim::damerau_levenshtein(&word, key), *key)).min()?;
     (near.0 <= 1 + word.len() / 4).then_some(near.1)

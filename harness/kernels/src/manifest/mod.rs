@@ -13,6 +13,7 @@ use crate::local::ImageFiles;
 
 use fields::{Document, Fields};
 
+pub use fields::nearest;
 pub use payload::{PAYLOAD_DEADLINE_S, PayloadEntry, PayloadNeeds, Reading};
 
 /// The matrix that kernrig brings along: it works in an empty folder, and `kernrig init` writes it out.
