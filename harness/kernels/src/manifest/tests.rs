@@ -195,6 +195,7 @@ fn the_shipped_variants_suit_the_words_to_the_version() {
     assert!(words("cgroup-v2", "4.6").contains("cgroup_no_v1=all") && !words("cgroup-v2", "4.5").contains("no_v1"));
     let memcg = &manifest.variant("memcg").unwrap().needs;
     assert_eq!(memcg.kconfig, [["MEMCG", "CGROUP_MEM_RES_CTLR"]]);
+    assert_eq!(memcg.until, crate::KernelVersion::parse("5.8"), "both are on by default since");
 }
 
 #[test]
