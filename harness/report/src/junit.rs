@@ -227,7 +227,9 @@ fn parts_of(place: &str, outcomes: &[&Outcome], names: &mut Names) -> Vec<TestCa
     let Some(outcome) = outcomes.first() else { return Vec::new() };
     let class = format!("{place}.{}", outcome.cell.test.replace("::", "."));
     let part = |subtest: &Subtest| {
-        let message = xml::attribute(&subtest.reason, MAX_MESSAGE);
+        let failed = subtest.result == SubtestResult::Fail;
+        let reason = if failed && subtest.reason.is_empty() { "not ok" } else { &subtest.reason };
+        let message = xml::attribute(reason, MAX_MESSAGE);
         let mut case = TestCase::success("", Duration::ZERO);
         case.result = match subtest.result {
             SubtestResult::Pass => TestResult::Success,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use kernrig_events::{CellId, Event, KernelInfo, Outcome, PackageInfo, Verdict};
+use kernrig_events::{CellId, Event, KernelInfo, Outcome, PackageInfo, Subtest, SubtestResult, Verdict};
 use kernrig_klog::{Report, Severity};
 use kernrig_report::{Model, junit, terminal};
 use quick_xml::Reader;
@@ -227,6 +227,17 @@ fn what_a_passing_test_left_behind_is_told() {
         "{case:?}"
     );
     assert!(terminal::summary(&model).contains("left behind: mounts, files"));
+}
+
+#[test]
+fn a_part_that_failed_without_a_word_says_so() {
+    let verdict = Verdict::Fail { reason: "1 of 2 results are not ok: one".into() };
+    let Event::TestFinished(mut parts) = outcome("k", "default", "payload::p", verdict) else { panic!() };
+    let part = |name: &str, result| Subtest { name: name.into(), result, reason: String::new() };
+    parts.subtests = vec![part("one", SubtestResult::Fail), part("two", SubtestResult::Skip)];
+    let cases = cases(&Model::of(&[started(), Event::TestFinished(parts), finished()]));
+    assert_eq!(cases[&("k.payload.p".to_owned(), "one".to_owned())].message, "not ok");
+    assert_eq!(cases[&("k.payload.p".to_owned(), "two".to_owned())].message, "");
 }
 
 #[test]
