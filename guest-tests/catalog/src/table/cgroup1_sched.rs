@@ -89,8 +89,8 @@ pub(super) const TESTS: &[Test] = &[
         Mutant::ignore_write("members do not move in", "/tasks"),
         Mutant::ignore_write("CPUs not set", "/cpus"),
     ]),
-    // e5d1367f17ba. Before 3.7 an event of software trips a WARNING in perf_cgroup_switch (mended by 95cf59ea7233): a bug
-    // that the test is right to report there.
+    // e5d1367f17ba. Before 3.7 an event of software trips a WARNING in perf_cgroup_switch (mended by 95cf59ea7233, which
+    // 3.2.71 has too and Ubuntu's 3.5.0-27 has not): a bug that the test is right to report there.
     test(
         "cgroup1::perf_event_counts_the_group_only",
         "a perf event of a group counts while its members run, and not while others do",
