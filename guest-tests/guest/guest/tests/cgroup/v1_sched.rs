@@ -27,8 +27,34 @@ pub(crate) const TESTS: &[Entry] = &[
 
 const MS: u64 = 1_000_000;
 
-/// A process in the group that, from the word to go, uses all of the first CPU that it gets.
-fn spinner(group: &Group) -> Result<Peer, Stop> {
+/// A process in a group that, from the word to go, uses all of the first CPU that it gets.
+struct Spinner {
+    peer: Peer,
+    /// What it had used when it was in: that is not the group's.
+    before: u64,
+}
+
+impl Spinner {
+    fn pid(&self) -> i32 {
+        self.peer.pid()
+    }
+
+    /// Nanoseconds of CPU time since it is in its group.
+    fn used(&self) -> Result<u64, Stop> {
+        Ok(cpu_time(&self.peer)? - self.before)
+    }
+
+    /// Nanoseconds of CPU time that the group may have been charged for it.
+    fn used_at_most(&self) -> Result<u64, Stop> {
+        cpu_time(&self.peer)
+    }
+}
+
+fn cpu_time(process: &Peer) -> Result<u64, Stop> {
+    sys::cpu_time_ns(process.pid()).or_fail("clock_gettime of a process's CPU time")
+}
+
+fn spinner(group: &Group) -> Result<Spinner, Stop> {
     let peer = Peer::start(0, |test| {
         let mut first = [0; 16];
         first[0] = 1;
@@ -41,22 +67,19 @@ fn spinner(group: &Group) -> Result<Peer, Stop> {
         }
     })?;
     peer.hear()?;
-    Ok(peer)
+    let before = cpu_time(&peer)?;
+    Ok(Spinner { peer, before })
 }
 
-fn used(process: &Peer) -> Result<u64, Stop> {
-    sys::cpu_time_ns(process.pid()).or_fail("clock_gettime of a process's CPU time")
-}
-
-/// Lets them spin till they have used that much together.
-fn spin(processes: &[&Peer], enough: u64) -> Check {
+/// Lets them spin till they have used that much together since they are in their groups.
+fn spin(processes: &[&Spinner], enough: u64) -> Check {
     for process in processes {
-        process.say("go");
+        process.peer.say("go");
     }
     loop {
         let mut sum = 0;
         for process in processes {
-            sum += used(process)?;
+            sum += process.used()?;
         }
         if sum >= enough {
             return Ok(());
@@ -79,7 +102,7 @@ fn cpu_shares_divide_the_time(_: &Ctx) -> Check {
         let mut got = (0, 0);
         for enough in [240, 480, 960, 1_920] {
             spin(&[&much, &little], enough * MS)?;
-            got = (used(&much)? / MS, used(&little)? / MS);
+            got = (much.used()? / MS, little.used()? / MS);
             if got.0 >= 3 * got.1 {
                 break;
             }
@@ -101,9 +124,9 @@ fn cpu_quota_throttles(_: &Ctx) -> Check {
     group.set("cpu.cfs_quota_us", "2000")?;
     let (busy, free) = (spinner(&group)?, spinner(&sibling)?);
     let begin = sys::now_ms();
-    busy.say("go");
+    busy.peer.say("go");
     let count = |word: &str| group.count("cpu.stat", word).unwrap_or(0);
-    let state = || -> Result<_, Stop> { Ok((count("nr_throttled"), sys::now_ms() - begin, used(&busy)? / MS)) };
+    let state = || -> Result<_, Stop> { Ok((count("nr_throttled"), sys::now_ms() - begin, busy.used()? / MS)) };
     // A host that keeps its guest waiting makes one run count for many, and the group pays that back. The time is
     // added up when a throttled group is let go.
     let held = eventually(4_000, || {
@@ -130,9 +153,9 @@ fn cpuacct_usage_counts_the_groups_time(ctx: &Ctx) -> Check {
     let group = parent.child("kr-busy")?;
     let (busy, _idler) = (spinner(&group)?, resident(&idle)?);
     spin(&[&busy], 150 * MS)?;
-    let before = used(&busy)?;
+    let before = busy.used()?;
     let (usage, idle_usage) = (group.number("cpuacct.usage")?, idle.number("cpuacct.usage")?);
-    let after = used(&busy)?;
+    let after = busy.used_at_most()?;
     ensure!(
         usage + SLACK >= before && usage <= after + SLACK,
         "cpuacct.usage is {} ms, the busy member used {} to {}",

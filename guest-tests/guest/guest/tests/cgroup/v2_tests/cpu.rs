@@ -30,15 +30,22 @@ fn used(group: &Group) -> Result<u64, Stop> {
     counted(group, "cpu.stat", "usage_usec")
 }
 
-/// Microseconds that each of two groups uses from now on, till they have used enough together.
-fn race(one: &Group, other: &Group) -> Result<(u64, u64), Stop> {
+/// Microseconds that each of two groups uses from now on, till they have used enough together. While they are not
+/// divided as they should be they get more: what a host keeps its guest waiting is charged to whoever ran, and that is
+/// paid back.
+fn race(one: &Group, other: &Group, divided: impl Fn(u64, u64) -> bool) -> Result<(u64, u64), Stop> {
     let (first, second) = (used(one)?, used(other)?);
     let mut now = (0, 0);
-    let done = eventually(6_000, || {
-        now = (used(one).unwrap_or(0).saturating_sub(first), used(other).unwrap_or(0).saturating_sub(second));
-        now.0 + now.1 >= ENOUGH_US
-    });
-    ensure!(done, "two busy groups have used {now:?} us of the CPU in 6 s");
+    for enough in [1, 2, 4, 8].map(|times| times * ENOUGH_US) {
+        let done = eventually(6_000, || {
+            now = (used(one).unwrap_or(0).saturating_sub(first), used(other).unwrap_or(0).saturating_sub(second));
+            now.0 + now.1 >= enough
+        });
+        ensure!(done, "two busy groups have used {now:?} us of the CPU in 6 s");
+        if divided(now.0, now.1) {
+            break;
+        }
+    }
     Ok(now)
 }
 
@@ -50,9 +57,10 @@ fn stat_counts_used_time(_: &Ctx) -> Check {
     let (busy, idle) = (parent.child("busy")?, parent.child("idle")?);
     let (_busy, _idle) = (spinning(&busy)?, resident(&idle)?);
     let before = used(&parent)?;
-    let (spent, rested) = race(&busy, &idle)?;
+    let rests = |spent, rested| rested * 10 < spent;
+    let (spent, rested) = race(&busy, &idle, rests)?;
     let all = used(&parent)? - before;
-    ensure!(rested * 10 < spent, "an idle group used {rested} us while a busy one used {spent}");
+    ensure!(rests(spent, rested), "an idle group used {rested} us while a busy one used {spent}");
     // Each number is rounded by itself.
     ensure!(all + spent / 20 >= spent, "the children used {spent} and {rested} us, the parent's cpu.stat has {all}");
     Ok(())
@@ -67,7 +75,8 @@ fn weight_shares_a_cpu(_: &Ctx) -> Check {
     heavy.set("cpu.weight", "1000")?;
     light.set("cpu.weight", "100")?;
     let (_one, _other) = (spinning(&heavy)?, spinning(&light)?);
-    let (more, less) = race(&heavy, &light)?;
+    let by_weight = |more, less| more > 3 * less && less > 0;
+    let (more, less) = race(&heavy, &light, by_weight)?;
     ensure!(more > 3 * less, "of weights 1000 and 100 the groups used {more} and {less} us");
     ensure!(less > 0, "the light group got nothing while the heavy one used {more} us");
     Ok(())
@@ -84,11 +93,14 @@ fn max_holds(_: &Ctx) -> Check {
     let (begin, before) = (sys::now_ms(), used(&group)?);
     let throttled = || counted(&group, "cpu.stat", "nr_throttled");
     let first = throttled()?;
-    // Three periods at least, however busy the host is.
-    let held = eventually(3_000, || sys::now_ms() - begin >= 400 && throttled().is_ok_and(|now| now >= first + 3));
-    let (took, spent) = ((sys::now_ms() - begin) * 1000, used(&group)? - before);
-    ensure!(held, "a busy group with cpu.max 10000 50000 was throttled {} times", throttled()?);
-    ensure!(spent * 2 < took, "with cpu.max 10000 50000 a group used {spent} of {took} us");
+    let so_far = || Ok::<_, Stop>(((sys::now_ms() - begin) * 1000, used(&group)? - before, throttled()? - first));
+    // Eight periods and three times throttled at least, however busy the host is. One that keeps its guest waiting makes
+    // one run count for many, and the group pays that back.
+    let held = eventually(6_000, || {
+        so_far().is_ok_and(|(took, spent, times)| took >= 400_000 && times >= 3 && spent * 2 < took)
+    });
+    let (took, spent, times) = so_far()?;
+    ensure!(held, "with cpu.max 10000 50000 a busy group used {spent} of {took} us and was throttled {times} times");
     Ok(())
 }
 
@@ -102,8 +114,9 @@ fn idle_group_steps_back(_: &Ctx) -> Check {
     // Born first and killed last: beside the other it hardly gets to do either.
     let _idle = spinning(&idle)?;
     let _normal = spinning(&normal)?;
-    let (more, less) = race(&normal, &idle)?;
-    ensure!(more > 5 * less, "beside a group with cpu.idle, which used {less} us, a normal one used {more}");
+    let steps_back = |more, less| more > 5 * less;
+    let (more, less) = race(&normal, &idle, steps_back)?;
+    ensure!(steps_back(more, less), "beside a group with cpu.idle, which used {less} us, a normal one used {more}");
     Ok(())
 }
 
@@ -209,8 +222,10 @@ fn cpu_pressure_rises(_: &Ctx) -> Check {
     scratch::own_mounts()?;
     let root = v2::mount()?;
     let (crowded, quiet) = (root.child("kr-crowded")?, root.child("kr-quiet")?);
+    // There before the others: on its way in it would have to wait for them.
+    let _idle = resident(&quiet)?;
     let (waits, rests) = (stalled(&crowded, "cpu.pressure")?, stalled(&quiet, "cpu.pressure")?);
-    let (_one, _other, _idle) = (spinning(&crowded)?, spinning(&crowded)?, resident(&quiet)?);
+    let (_one, _other) = (spinning(&crowded)?, spinning(&crowded)?);
     let risen = || Ok::<_, Stop>(stalled(&crowded, "cpu.pressure")?.saturating_sub(waits));
     let so = eventually(5_000, || risen().is_ok_and(|now| now > 100_000));
     ensure!(so, "two processes on one CPU, and cpu.pressure rose by {} us only", risen()?);
