@@ -127,12 +127,12 @@ pub(super) const USER: &[Test] = &[
     .since(3, 12, 0)
     .kconfig(&[USER_NS])
     .mutants(&[Mutant::forgive("unmount says yes", nr::UMOUNT2), MOUNT_SAYS_YES]),
-    // 90563b198e4c, 3.8.
+    // 90563b198e4c "vfs: Add a mount flag to lock read only bind mounts", 3.9 and stable kernels of 3.8.
     test(
         "ns::mount::userns_cannot_clear_read_only",
         "a mount that came read-only stays so in a user namespace, its copies too",
     )
-    .since(3, 8, 0)
+    .since(3, 9, 0)
     .kconfig(&[USER_NS])
     .mutants(&[MOUNT_SAYS_YES]),
     // 9566d6742852 "mnt: Correct permission checks in do_remount" (CVE-2014-5206, -5207), 3.17.
@@ -143,7 +143,7 @@ pub(super) const USER: &[Test] = &[
     .since(3, 17, 0)
     .kconfig(&[USER_NS])
     .mutants(&[MOUNT_SAYS_YES]),
-    // b3c6761d9b5c "userns: Allow the userns root to mount tmpfs", 3.9.
+    // 2b8576cb09a7 "userns: Allow the userns root to mount tmpfs", 3.9.
     test(
         "ns::mount::userns_mounts_its_own_tmpfs",
         "root of a user namespace mounts a tmpfs of its own, and neither devices nor devtmpfs",

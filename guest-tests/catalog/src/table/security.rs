@@ -121,9 +121,9 @@ pub(super) const TESTS: &[Test] = &[
         .since(2, 6, 26)
         .kconfig(&[UTS_NS])
         .mutants(&[lost_flag("read-only is ignored", ms::RDONLY)]),
-    // Mounts that came along are locked: 5ff9d8a65ce8, 3.13.
+    // Mounts that came along are locked: 5ff9d8a65ce8, 3.12.
     test("security::hiding::masks_hold_in_a_user_namespace", "root of a user namespace takes no mask of outside off")
-        .since(3, 13, 0)
+        .since(3, 12, 0)
         .kconfig(&[USER_NS])
         .mutants(&[NO_USER_NS, Mutant::forgive("masks come off", nr::UMOUNT2)]),
     // proc(5): hidepid 3.3, subset 5.8.
