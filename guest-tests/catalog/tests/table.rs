@@ -98,3 +98,26 @@ fn a_run_command_fits_a_line() {
         assert!(line.len() <= protocol::MAX_LINE / 2, "{}: {} bytes", test.name, line.len());
     }
 }
+
+#[test]
+fn each_test_has_a_broken_kernel_to_see_through() {
+    for test in TESTS.iter().filter(|test| !test.selftest) {
+        assert!(!test.mutants.is_empty(), "{}: nothing shows that it can fail", test.name);
+        let mut seen = BTreeSet::new();
+        for mutant in test.mutants {
+            assert!(!mutant.name.is_empty(), "{}: a mutant without a name", test.name);
+            assert!(seen.insert(format!("{:?}", mutant.lie)), "{}: `{}` is there twice", test.name, mutant.name);
+        }
+    }
+}
+
+/// An error in place of the effect shows only that errors are seen; one mutant at least breaks the effect.
+#[test]
+fn no_test_is_proven_by_a_refusal_alone() {
+    use kernrig_catalog::Lie;
+    let only_refused = |test: &&kernrig_catalog::Test| {
+        !test.mutants.is_empty() && test.mutants.iter().all(|mutant| matches!(mutant.lie, Lie::Refuse { .. }))
+    };
+    let names: Vec<_> = TESTS.iter().filter(only_refused).map(|test| test.name).collect();
+    assert!(names.is_empty(), "{names:?}");
+}

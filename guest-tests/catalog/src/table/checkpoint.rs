@@ -18,7 +18,10 @@ pub(super) const TESTS: &[Test] = &[
     )
     .since(3, 3, 0)
     .kconfig(&[CHECKPOINT_RESTORE])
-    .mutants(&[Mutant::new("there are no links", Lie::Refuse { nr: nr::READLINK, errno: 2 })]),
+    .mutants(&[
+        Mutant::new("there are no links", Lie::Refuse { nr: nr::READLINK, errno: 2 }),
+        Mutant::new("they lead to another file", Lie::Read { path: "/mapped (deleted)", text: "another" }),
+    ]),
     test(
         "checkpoint::dump::soft_dirty_marks_what_was_written",
         "pages written since the marks were cleared are marked",

@@ -178,7 +178,10 @@ pub(super) const REFUSED: &[Test] = &[
     )
     .since(3, 0, 0)
     .kconfig(&[UTS_NS])
-    .mutants(&[Mutant::new("setns says no", Lie::Refuse { nr: nr::SETNS, errno: 22 })]),
+    .mutants(&[
+        Mutant::new("setns says no", Lie::Refuse { nr: nr::SETNS, errno: 22 }),
+        Mutant::ignore("the host name is another", nr::SETHOSTNAME),
+    ]),
     test("setns::own_user_is_refused", "setns to one's own user namespace is EINVAL and gives no capability")
         .since(3, 8, 0)
         .kconfig(&[USER_NS])
