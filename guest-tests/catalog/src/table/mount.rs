@@ -3,6 +3,7 @@
 use crate::flags::{clone, ms};
 use crate::mutant::{Lie, Mutant};
 use crate::nr;
+use crate::table::ns::lost_in_clone3;
 use crate::test::{Oddity, Test, test};
 use crate::version::Version;
 
@@ -20,6 +21,11 @@ const fn no_flag(name: &'static str, flag: usize) -> Mutant {
 pub(super) const PROPAGATION: &[Test] = &[
     test("ns::mount::mount_is_private", "a mount in a new mount namespace is not seen outside, nor the reverse")
         .mutants(&[NO_NAMESPACE]),
+    test("ns::mount::unshare_makes_a_new_one", "after unshare mounts of either side are not seen by the other")
+        .mutants(&[Mutant::lose("no new mount namespace", nr::UNSHARE, 0, clone::NEWNS)]),
+    test("ns::mount::clone3_makes_a_new_one", "after clone3 mounts of either side are not seen by the other")
+        .since(5, 3, 0)
+        .mutants(&[lost_in_clone3(clone::NEWNS)]),
     test("ns::mount::shared_propagates_both_ways", "mounts under a shared mount show in both mount namespaces")
         .mutants(&[NOT_SHARED]),
     test("ns::mount::slave_receives_and_never_sends", "mounts reach a slave from its master and not the reverse")

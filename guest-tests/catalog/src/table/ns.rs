@@ -10,7 +10,7 @@ const NO_UTS: Mutant = Mutant::lose("no new UTS namespace", nr::CLONE, 0, clone:
 const NO_IPC: Mutant = Mutant::lose("no new IPC namespace", nr::CLONE, 0, clone::NEWIPC);
 
 /// `clone3` that does not make the namespace: the flags are the first word of its structure.
-const fn lost_in_clone3(flag: usize) -> Mutant {
+pub(super) const fn lost_in_clone3(flag: usize) -> Mutant {
     Mutant::new("flag of clone3 lost", Lie::LoseIn { nr: nr::CLONE3, arg: 0, offset: 0, bits: flag as u64 })
 }
 

@@ -4,6 +4,7 @@ use crate::flags::clone;
 use crate::mutant::Mutant;
 use crate::nr;
 use crate::options::{INET, NET_NS, UNIX, VETH};
+use crate::table::ns::lost_in_clone3;
 use crate::test::{Test, test};
 
 const SIOCSIFFLAGS: usize = 0x8914;
@@ -22,6 +23,16 @@ pub(super) const TESTS: &[Test] = &[
     .kconfig(&[NET_NS, INET])
     .leaves_netns()
     .mutants(&[NO_NET, NOT_UP, Mutant::ignore_when("the MTU is not set", nr::IOCTL, 1, SIOCSIFMTU)]),
+    test("ns::net::unshare_makes_a_new_one", "after unshare a process has a network of its own, with lo down")
+        .since(2, 6, 29)
+        .kconfig(&[NET_NS, INET])
+        .leaves_netns()
+        .mutants(&[Mutant::lose("no new network namespace", nr::UNSHARE, 0, clone::NEWNET)]),
+    test("ns::net::clone3_makes_a_new_one", "a process made by clone3 has a network of its own, with lo down")
+        .since(5, 3, 0)
+        .kconfig(&[NET_NS, INET])
+        .leaves_netns()
+        .mutants(&[lost_in_clone3(clone::NEWNET)]),
     test("ns::net::port_is_private", "one TCP port can be bound in two network namespaces and leads to each one's own")
         .since(2, 6, 29)
         .kconfig(&[NET_NS, INET])

@@ -208,6 +208,22 @@ pub(super) const REFUSED: &[Test] = &[
     .since(3, 8, 0)
     .kconfig(&[PID_NS, USER_NS])
     .mutants(&[SAYS_YES, Mutant::ignore("capabilities stay", nr::SETUID)]),
+    test("setns::unprivileged_is_refused_cgroup", "without capabilities setns to another's cgroup namespace is EPERM")
+        .since(4, 6, 0)
+        .kconfig(&[CGROUPS])
+        .mutants(&[SAYS_YES, Mutant::ignore("capabilities stay", nr::SETUID)]),
+    test("setns::unprivileged_is_refused_time", "without capabilities setns to another's time namespace is EPERM")
+        .since(5, 8, 0)
+        .kconfig(&[TIME_NS])
+        .mutants(&[SAYS_YES, Mutant::ignore("capabilities stay", nr::SETUID)]),
+    test(
+        "setns::unprivileged_is_refused_by_pidfd",
+        "without capabilities setns by another's pidfd is EPERM, for one namespace and for several",
+    )
+    .since(5, 8, 0)
+    .kconfig(&[UTS_NS, IPC_NS, SYSVIPC, NET_NS, INET, PID_NS])
+    .leaves_netns()
+    .mutants(&[SAYS_YES, Mutant::ignore("capabilities stay", nr::SETUID)]),
     test(
         "setns::parent_user_namespace_is_out_of_reach",
         "root of a user namespace is EPERM to enter the one above by a descriptor",

@@ -5,11 +5,14 @@ use alloc::vec::Vec;
 use crate::sys::{self, Errno, Fd, clone, inet_address, net};
 use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop, in_child, time_left};
 use crate::tests::interface;
+use crate::tests::ns::way::Way;
 use crate::tests::peer::Peer;
 
 /// In the catalog's order.
 pub(crate) const TESTS: &[Entry] = &[
     ("ns::net::loopback_is_own_and_down", loopback_is_own_and_down),
+    ("ns::net::unshare_makes_a_new_one", unshare_makes_a_new_one),
+    ("ns::net::clone3_makes_a_new_one", clone3_makes_a_new_one),
     ("ns::net::port_is_private", port_is_private),
     ("ns::net::abstract_socket_is_private", abstract_socket_is_private),
     ("ns::net::veth_connects_namespaces", veth_connects_namespaces),
@@ -86,9 +89,25 @@ fn expect(socket: &Fd, bytes: &[u8], what: &str) -> Check {
 /// `lo` of a new namespace is down and leads nowhere; its state and MTU are its own, in both directions.
 pub(crate) fn loopback_is_own_and_down(_: &Ctx) -> Check {
     own_network()?;
+    is_private(Way::Clone)
+}
+
+/// As by `clone`.
+pub(crate) fn unshare_makes_a_new_one(_: &Ctx) -> Check {
+    // By the other way, so that the guest's network stays as it is where this one does nothing.
+    in_child(clone::NEWNET, || is_private(Way::Unshare))
+}
+
+/// As by `clone`.
+pub(crate) fn clone3_makes_a_new_one(_: &Ctx) -> Check {
+    own_network()?;
+    is_private(Way::Clone3)
+}
+
+fn is_private(way: Way) -> Check {
     set_lo(true)?;
     interface::set_mtu("lo", 12_000).or_fail("set the MTU outside")?;
-    let peer = Peer::start(clone::NEWNET, |test| {
+    let peer = way.start(clone::NEWNET, |test| {
         ensure!(!lo_is_up()?, "lo of a new namespace is up");
         must_be_refused(net::AF_INET, &inet_address(LOCAL, PORT), Errno::ENETUNREACH, "127.0.0.1 while lo is down")?;
         let mtu = interface::mtu("lo").or_fail("read the MTU inside")?;

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::kinds::{IPC, Kind, MNT, NET, Owner, PID, TIME, USER, UTS, stage, write_maps};
+use super::kinds::{CGROUP, IPC, Kind, MNT, NET, Owner, PID, TIME, USER, UTS, stage, write_maps};
 use super::matrix::at_hand;
 use super::{enter, must_refuse, namespace, of};
 use crate::files;
@@ -25,6 +25,9 @@ pub(crate) const TESTS: &[Entry] = &[
     ("setns::each_kind_refuses_the_types_of_others", each_kind_refuses_the_types_of_others),
     ("setns::unprivileged_is_refused", |_| unprivileged(&[UTS, IPC, NET])),
     ("setns::unprivileged_is_refused_later_kinds", |_| unprivileged(&[MNT, PID, USER])),
+    ("setns::unprivileged_is_refused_cgroup", |_| unprivileged(&[CGROUP])),
+    ("setns::unprivileged_is_refused_time", |_| unprivileged(&[TIME])),
+    ("setns::unprivileged_is_refused_by_pidfd", unprivileged_by_pidfd),
     ("setns::parent_user_namespace_is_out_of_reach", parent_user_namespace_is_out_of_reach),
     ("setns::parent_pid_namespace_is_out_of_reach", parent_pid_namespace_is_out_of_reach),
     ("setns::user_gives_powers_inside_only", user_gives_powers_inside_only),
@@ -113,6 +116,24 @@ fn unprivileged(kinds: &[Kind]) -> Check {
         owner.end()?;
     }
     Ok(())
+}
+
+/// Nor by a pidfd, one kind or several, which changes nothing.
+fn unprivileged_by_pidfd(_: &Ctx) -> Check {
+    let (peer, pidfd, flags) = in_several()?;
+    in_child(0, || enter(&pidfd, flags))?;
+    in_child(0, || {
+        sys::setuid(77).or_fail("setuid")?;
+        must_refuse(sys::setns(&pidfd, flags), Errno::EPERM, "a pidfd, several types and no capability")?;
+        for kind in SEVERAL {
+            let what = format!("a pidfd, the type of {} and no capability", kind.file);
+            must_refuse(sys::setns(&pidfd, kind.flag), Errno::EPERM, &what)?;
+            ensure!(!(kind.seen)()?, "after a refused setns the caller is in the {} namespace", kind.file);
+        }
+        Ok(())
+    })?;
+    peer.say("go");
+    peer.finish()
 }
 
 /// Root of a user namespace does not get back into the one above.

@@ -8,13 +8,16 @@ use super::{
 };
 use crate::files;
 use crate::sys::{self, Errno, clone, ms, open};
-use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop};
+use crate::test_api::{Check, Ctx, Entry, OrStop as _, Stop, in_child};
+use crate::tests::ns::way::Way;
 use crate::tests::peer::Peer;
 use crate::tests::scratch::{folder, marked_tmpfs};
 
 /// In the catalog's order.
 pub(crate) const TESTS: &[Entry] = &[
     ("ns::mount::mount_is_private", mount_is_private),
+    ("ns::mount::unshare_makes_a_new_one", unshare_makes_a_new_one),
+    ("ns::mount::clone3_makes_a_new_one", clone3_makes_a_new_one),
     ("ns::mount::shared_propagates_both_ways", shared_propagates_both_ways),
     ("ns::mount::slave_receives_and_never_sends", slave_receives_and_never_sends),
     ("ns::mount::unbindable_refuses_bind", unbindable_refuses_bind),
@@ -41,8 +44,23 @@ fn must_not_see(mark: &str, whose: &str, side: &str) -> Check {
 
 /// A private mount point carries nothing in either direction, neither mounts nor their removal.
 pub(crate) fn mount_is_private(_: &Ctx) -> Check {
+    is_private(Way::Clone)
+}
+
+/// As by `clone`.
+pub(crate) fn unshare_makes_a_new_one(_: &Ctx) -> Check {
+    // By the other way, so that the guest's mounts stay as they are where this one does nothing.
+    in_child(clone::NEWNS, || is_private(Way::Unshare))
+}
+
+/// As by `clone`.
+pub(crate) fn clone3_makes_a_new_one(_: &Ctx) -> Check {
+    is_private(Way::Clone3)
+}
+
+fn is_private(way: Way) -> Check {
     stage(ms::PRIVATE)?;
-    let peer = Peer::start(clone::NEWNS, |test| {
+    let peer = way.start(clone::NEWNS, |test| {
         marked_tmpfs(IN, "marker")?;
         must_see(IN_MARK, "inside", "inside")?;
         test.say("mounted");
