@@ -21,7 +21,7 @@ test: ## Format, lints, licences, unit and end-to-end tests
 	@sh ci/setup.sh test
 	@[ -n "$$KERNRIG_KERNELS" ] || echo "make test: KERNRIG_KERNELS names no folder of kernels: what needs old kernels is SKIPPED" >&2
 	@$(MAKE) --no-print-directory check
-	$(CARGO) test --workspace
+	KERNRIG_FUZZ_SECONDS=$${KERNRIG_FUZZ_SECONDS:-60} $(CARGO) test --workspace
 	sh ci/package.sh
 
 # Everything that needs no test to run; what the machine lacks of it is said loudly and left out.
@@ -32,8 +32,9 @@ build: ## target/release/kernrig
 	@sh ci/setup.sh build
 	$(CARGO) build --release --package kernrig
 
-bench: ## Boot time and overhead against bare QEMU
+bench: ## Boot time and overhead against bare QEMU, and how fast klog reads
 	@sh ci/setup.sh run
+	$(CARGO) bench --package kernrig-klog --bench throughput
 	$(CARGO) bench --package kernrig --bench boot
 
 setup: ## Install what is missing for run and test

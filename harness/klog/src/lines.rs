@@ -28,11 +28,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    fn new(number: u64, text: &str) -> Self {
-        let (body, caller) = prefix(text);
+    fn new(number: u64, text: String) -> Self {
+        let (body, caller) = prefix(&text);
         let caller = caller.map(str::to_owned);
         let says = trace::says(text.get(body..).unwrap_or(""));
-        Self { number, text: text.to_owned(), body, caller, says }
+        Self { number, text, body, caller, says }
     }
 
     /// Whether something stood before the message.
@@ -156,7 +156,7 @@ impl Cutter {
 }
 
 fn emit(bytes: &[u8], number: u64, give: &mut impl FnMut(Line)) {
-    split(&clean(bytes), |piece| give(Line::new(number, piece)));
+    split(clean(bytes), |piece| give(Line::new(number, piece)));
 }
 
 /// Text without escape sequences and control characters; a tab becomes a space, bad UTF-8 a U+FFFD.
@@ -185,22 +185,22 @@ fn clean(bytes: &[u8]) -> String {
 }
 
 /// Splits a line where a time stamp shows in the middle: on 2.6.32–3.5 continuations run into each other.
-fn split(text: &str, mut give: impl FnMut(&str)) {
+fn split(text: String, mut give: impl FnMut(String)) {
     let mut from = 0;
     for (at, _) in text.match_indices('[') {
         let Some(here) = text.get(at..) else { continue };
         if at == from || stamp(here).is_none() {
             continue;
         }
-        let start = before_priority(text, at);
+        let start = before_priority(&text, at);
         let before = text.get(from..start).unwrap_or("");
         if before.is_empty() || SYSLOG.find(before).is_some_and(|found| found.end() == before.len()) {
             continue;
         }
-        give(before);
+        give(before.to_owned());
         from = start;
     }
-    give(text.get(from..).unwrap_or(""));
+    give(if from == 0 { text } else { text.get(from..).unwrap_or("").to_owned() });
 }
 
 /// Where the `<4>` right before begins, if there is one.
@@ -236,7 +236,7 @@ mod tests {
             ("Jan  1 00:00:00 host kernel: [   12.000001] BUG: x", "BUG: x", None),
             ("plain [ INFO: x ]", "plain [ INFO: x ]", None),
         ] {
-            let line = Line::new(0, text);
+            let line = Line::new(0, text.to_owned());
             assert_eq!((line.body(), line.caller.as_deref()), (body, caller), "{text}");
         }
     }

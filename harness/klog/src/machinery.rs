@@ -1,6 +1,7 @@
 //! Functions that are not to blame, as data: they report, check, lock, copy or count for others. `*` stands for any text,
 //! `[0-9]` for a digit.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -120,26 +121,55 @@ const LOWEST: &[&str] = &[
     "invoke_syscall*",
 ];
 
-/// A list of functions, compiled.
-pub(crate) struct Lists(Option<Regex>);
+/// A list of functions, sorted by where the star stands, as each kind is looked up by another fast way.
+#[derive(Default)]
+pub(crate) struct Lists {
+    whole: HashSet<&'static str>,
+    ends: Vec<&'static str>,
+    /// `name*`.
+    begins: Option<Regex>,
+    /// `*name*`: literals, so that the work is one pass over the name.
+    holds: Option<Regex>,
+    /// What is more than that.
+    others: Vec<Regex>,
+}
 
 impl Lists {
-    pub(crate) fn new(lists: &[&[&str]]) -> Self {
-        let names: Vec<String> = lists
-            .iter()
-            .flat_map(|list| list.iter())
-            .map(|name| regex::escape(name).replace(r"\*", ".*").replace(r"\[0\-9\]", "[0-9]"))
-            .collect();
-        if names.is_empty() {
-            return Self(None);
+    pub(crate) fn new(lists: &[&[&'static str]]) -> Self {
+        let (mut begins, mut holds) = (Vec::new(), Vec::new());
+        let mut made = Self::default();
+        for &name in lists.iter().flat_map(|list| list.iter()) {
+            let inner = name.trim_start_matches('*').trim_end_matches('*');
+            if inner.contains(['*', '[']) {
+                let pattern = regex::escape(name).replace(r"\*", ".*").replace(r"\[0\-9\]", "[0-9]");
+                made.others.push(compiled(&format!("^(?:{pattern})$")));
+                continue;
+            }
+            match (name.starts_with('*'), name.ends_with('*')) {
+                (true, true) => holds.push(regex::escape(inner)),
+                (false, true) => begins.push(regex::escape(inner)),
+                (true, false) => made.ends.push(inner),
+                (false, false) => drop(made.whole.insert(inner)),
+            }
         }
-        Self(Some(Regex::new(&format!("^(?:{})$", names.join("|"))).expect("escaped names")))
+        made.begins = (!begins.is_empty()).then(|| compiled(&format!("^(?:{})", begins.join("|"))));
+        made.holds = (!holds.is_empty()).then(|| compiled(&holds.join("|")));
+        made
     }
 
     /// Whether the list names the function.
     pub(crate) fn names(&self, function: &str) -> bool {
-        self.0.as_ref().is_some_and(|list| list.is_match(function))
+        let fits = |pattern: &Option<Regex>| pattern.as_ref().is_some_and(|pattern| pattern.is_match(function));
+        self.whole.contains(function)
+            || fits(&self.holds)
+            || fits(&self.begins)
+            || self.ends.iter().any(|end| function.ends_with(end))
+            || self.others.iter().any(|pattern| pattern.is_match(function))
     }
+}
+
+fn compiled(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("escaped names")
 }
 
 /// All lists.
@@ -166,7 +196,7 @@ impl Machinery {
 
 /// The lists above.
 pub(crate) static MACHINERY: LazyLock<Machinery> = LazyLock::new(|| {
-    let named = |table: &[(&[&str], &'static str)]| {
+    let named = |table: &[(&[&'static str], &'static str)]| {
         table.iter().map(|(list, name)| (Lists::new(&[list]), *name)).collect::<Vec<_>>()
     };
     Machinery {

@@ -53,8 +53,9 @@ pub(crate) fn report(open: &Open) -> Report {
         }
         text.push_str(&line.text);
     }
-    let find = |say: fn(&str) -> Option<&str>| {
-        lines.iter().filter(|line| line.says == Says::Other).find_map(|line| say(line.body())).map(str::to_owned)
+    let find = |word: &str, say: fn(&str) -> Option<&str>| {
+        let mut telling = lines.iter().filter(|line| line.says == Says::Other && line.body().contains(word));
+        telling.find_map(|line| say(line.body())).map(str::to_owned)
     };
     Report {
         kind: reading.rule.kind.to_owned(),
@@ -66,8 +67,8 @@ pub(crate) fn report(open: &Open) -> Report {
         stack: stack(lines),
         frames: reading.blamed,
         benign: None,
-        taint: find(trace::taint),
-        task: find(trace::task),
+        taint: find("Tainted: ", trace::taint),
+        task: find("omm: ", trace::task),
         text,
     }
 }
@@ -77,7 +78,7 @@ fn read(open: &Open, lines: &[Line]) -> Reading {
     let after = lines.get(open.header..).unwrap_or(lines);
     let header = after.first().map_or("", Line::body);
     let mut fallen = false;
-    for compiled in rules::fitting(header) {
+    for compiled in rules::fitting_from(open.rule, header) {
         if let Some(reading) = hold(compiled, header, after) {
             return Reading {
                 corrupted: reading.corrupted || (fallen && reading.rule.trust != Trust::Bare),
@@ -86,8 +87,10 @@ fn read(open: &Open, lines: &[Line]) -> Reading {
         }
         fallen = true;
     }
-    let start =
-        rules::fitting(header).next().and_then(|compiled| compiled.header.find(header)).map_or(0, |m| m.start());
+    let start = rules::fitting_from(open.rule, header)
+        .next()
+        .and_then(|compiled| compiled.header.find(header))
+        .map_or(0, |m| m.start());
     let words = header.get(start..).unwrap_or(header);
     Reading {
         rule: open.rule,
@@ -138,17 +141,20 @@ fn hold(compiled: &'static Compiled, header: &str, after: &[Line]) -> Option<Rea
         || rule.trust == Trust::Never
         || (wants && names.is_empty())
         || (rule.trust == Trust::Stack && !trustworthy(after));
-    let access = access(after);
+    let access = if rule.title.contains("{access}") { access(after) } else { "" };
     let fill = |format: &str, at: &str| {
         wording::fill(format, &caught, &[("{at}", at), ("{access}", access), ("{detail}", &detail)])
     };
     let at = if raw.is_empty() { "corrupted" } else { trace::titled(&raw) };
     let title = fill(rule.title, at);
     let mut alternatives = Vec::new();
-    for name in [at, &raw, names.first().map_or(at, String::as_str)] {
-        for format in [rule.title, rule.wider].into_iter().filter(|format| format.contains("{at}") && !name.is_empty())
-        {
-            let other = fill(format, name);
+    let mut called = vec![at, raw.as_str(), names.first().map_or(at, String::as_str)];
+    called.retain(|name| !name.is_empty());
+    called.dedup();
+    for (number, name) in called.iter().enumerate() {
+        for format in [rule.title, rule.wider].into_iter().filter(|format| format.contains("{at}")) {
+            let itself = number == 0 && format == rule.title;
+            let other = if itself { continue } else { fill(format, name) };
             if other != title && !alternatives.contains(&other) {
                 alternatives.push(other);
             }
@@ -275,9 +281,15 @@ fn signature(reading: &Reading) -> String {
     let family = SAME_BUG.iter().find(|(_, kinds)| kinds.contains(&rule.kind)).map_or(rule.kind, |(family, _)| *family);
     let most = if rule.choose == Choose::Entry { 1 } else { SIGNATURE_FRAMES };
     let telling = |name: &&str| !MACHINERY.lowest.names(name) && !MACHINERY.reporting.names(name);
-    let mut frames: Vec<&str> = reading.blamed.iter().map(String::as_str).filter(telling).collect();
-    frames.dedup();
-    frames.truncate(most);
+    let mut frames: Vec<&str> = Vec::new();
+    for name in reading.blamed.iter().map(String::as_str).filter(telling) {
+        if frames.last() != Some(&name) {
+            frames.push(name);
+        }
+        if frames.len() == most {
+            break;
+        }
+    }
     match (frames.is_empty(), reading.blamed.first()) {
         (false, _) => format!("{family}:{}", frames.join(":")),
         (true, Some(first)) => format!("{family}:{first}"),

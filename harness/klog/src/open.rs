@@ -7,6 +7,7 @@ use regex::Regex;
 use crate::lines::Line;
 use crate::naming;
 use crate::rule::{Join, Rule};
+use crate::rules;
 use crate::stream::Found;
 use crate::table::CONSEQUENCES;
 use crate::trace::Says;
@@ -101,11 +102,11 @@ impl Open {
     }
 
     /// Takes a line that is no header.
-    pub(crate) fn body(&mut self, line: Line) {
+    pub(crate) fn body(&mut self, line: Line, tells: bool) {
         let body = line.body();
         self.traced |= matches!(line.says, Says::Heading(_));
-        self.ended |= body.contains("---[ end ");
-        self.all_cpus |= body.contains("Sending NMI from CPU");
+        self.ended |= tells && body.contains(rules::END);
+        self.all_cpus |= tells && body.contains(rules::ALL_CPUS);
         let belongs = line.says != Says::Other || SPLAT.is_match(body);
         if !belongs && self.stamped && !line.has_prefix() {
             // Somebody else writes to the same terminal.

@@ -64,30 +64,24 @@ impl Compiled {
 /// The whole table.
 static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| RULES.iter().map(Compiled::new).collect());
 
-static HEADERS: LazyLock<RegexSet> = LazyLock::new(|| {
-    RegexSet::new(RULES.iter().map(|rule| spell(rule.header))).expect("constant patterns, each compiled in the tests")
-});
-
 static NO_HEADERS: LazyLock<RegexSet> =
     LazyLock::new(|| RegexSet::new(NOISE).expect("constant patterns, compiled in the tests"));
 
-/// The words of all rules, of what interrupts a report and of what leads to one: a line without any says nothing to
-/// a stream in which no report is open.
+/// What begins or ends something: a line without any of it can only go on with what is open.
+const MARKS: &[&str] = &[CUT, END, ALL_CPUS];
+/// Stands above a splat.
+pub(crate) const CUT: &str = "[ cut here ]";
+/// Stands below one.
+pub(crate) const END: &str = "---[ end ";
+/// All CPUs are asked for their stacks.
+pub(crate) const ALL_CPUS: &str = "Sending NMI from CPU";
+
+/// The words of all rules, of what interrupts a report, and the marks: a line without any says nothing to a stream in
+/// which no report is open. Of words of which one holds the other only the shorter is looked for.
 static WORDS: LazyLock<bytes::Regex> = LazyLock::new(|| {
-    let mut words: Vec<&str> = RULES.iter().map(|rule| rule.word).filter(|word| word.len() > 2).collect();
-    words.extend(INTERRUPTIONS);
-    words.extend([
-        "[ cut here ]",
-        "int3: ",
-        "debug: ",
-        "overrun: ",
-        "invalid TSS: ",
-        "not present: ",
-        "check: ",
-        "protection",
-        "bounds: ",
-        "exception: ",
-    ]);
+    let all = || RULES.iter().map(|rule| rule.word).chain(INTERRUPTIONS.iter().chain(MARKS).copied());
+    let mut words: Vec<&str> =
+        all().filter(|word| !all().any(|other| other != *word && word.contains(other))).collect();
     words.sort_unstable();
     words.dedup();
     let words: Vec<String> = words.into_iter().map(regex::escape).collect();
@@ -100,13 +94,18 @@ pub(crate) fn first_word(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The rules whose headers fit, in the table's order.
-pub(crate) fn fitting(body: &str) -> impl Iterator<Item = &'static Compiled> + use<> {
-    let fit = if first_word(body.as_bytes()).is_some() && !NO_HEADERS.is_match(body) {
-        HEADERS.matches(body).into_iter().collect()
-    } else {
-        Vec::new()
-    };
-    fit.into_iter().filter_map(|at| COMPILED.get(at))
+pub(crate) fn fitting(body: &str) -> impl Iterator<Item = &'static Compiled> + use<'_> {
+    let rules = if NO_HEADERS.is_match(body) { &[] } else { COMPILED.as_slice() };
+    rules.iter().filter(move |compiled| body.contains(compiled.rule.word) && compiled.header.is_match(body))
+}
+
+/// The same from this rule on, which is the first that fits.
+pub(crate) fn fitting_from<'a>(
+    first: &'static Rule,
+    body: &'a str,
+) -> impl Iterator<Item = &'static Compiled> + use<'a> {
+    let rest = COMPILED.iter().skip_while(move |compiled| !std::ptr::eq(compiled.rule, first));
+    rest.filter(move |compiled| body.contains(compiled.rule.word) && compiled.header.is_match(body))
 }
 
 /// Whether the line is a message with a stack of its own.
@@ -121,9 +120,17 @@ mod tests {
     #[test]
     fn every_pattern_compiles() {
         assert_eq!(COMPILED.len(), RULES.len());
-        assert_eq!(HEADERS.len(), RULES.len());
         assert_eq!(NO_HEADERS.len(), NOISE.len());
         assert!(first_word(b"nothing at all").is_none());
+    }
+
+    #[test]
+    fn every_word_is_long_enough_to_be_looked_for_quickly() {
+        assert!(
+            RULES.iter().all(|rule| rule.word.len() >= 4),
+            "{:?}",
+            RULES.iter().map(|r| r.word).min_by_key(|w| w.len())
+        );
     }
 
     #[test]

@@ -108,9 +108,14 @@ impl Stream {
     }
 
     fn line(&mut self, line: Line) {
-        match rules::fitting(line.body()).next() {
-            Some(compiled) => self.header(compiled.rule, line),
-            None => self.body(line),
+        if rules::first_word(line.body().as_bytes()).is_none() {
+            self.body(line, false);
+            return;
+        }
+        let fitting = rules::fitting(line.body()).next().map(|compiled| compiled.rule);
+        match fitting {
+            Some(rule) => self.header(rule, line),
+            None => self.body(line, true),
         }
     }
 
@@ -138,7 +143,7 @@ impl Stream {
             if !nested && (open.caller.is_none() || open.caller == line.caller) {
                 slot.close();
             } else if nested {
-                open.body(line.clone());
+                open.body(line.clone(), true);
             }
         }
         let mut open = Open::new(rule, &line, std::mem::take(&mut self.lead));
@@ -146,9 +151,10 @@ impl Stream {
         self.slots.push_back(Slot::Open(Box::new(open)));
     }
 
-    fn body(&mut self, line: Line) {
-        let interrupts = rules::interrupts(line.body());
-        let cut = line.body().contains("[ cut here ]");
+    /// A line that is no header; only one that tells can mark a beginning or an end.
+    fn body(&mut self, line: Line, tells: bool) {
+        let interrupts = tells && rules::interrupts(line.body());
+        let cut = tells && line.body().contains(rules::CUT);
         let youngest = self.slots.iter().rposition(|slot| matches!(slot, Slot::Open(open) if open.is_of(&line)));
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let Slot::Open(open) = slot else { continue };
@@ -159,7 +165,7 @@ impl Stream {
                 open.pass();
             } else {
                 // It was broken into, and its stack may be this one.
-                open.body(line.clone());
+                open.body(line.clone(), tells);
                 if open.is_over() {
                     slot.close();
                 }
@@ -180,7 +186,7 @@ impl Stream {
             self.before(line);
             return;
         }
-        open.body(line);
+        open.body(line, tells);
         if open.is_over() {
             slot.close();
         }
@@ -188,7 +194,7 @@ impl Stream {
 
     /// A line outside of any report: what stands between `cut here` and the header belongs to it.
     fn before(&mut self, line: Line) {
-        let cut = line.body().contains("[ cut here ]");
+        let cut = line.body().contains(rules::CUT);
         if cut || self.lead.len() >= MAX_LEAD {
             self.lead.clear();
         }

@@ -127,7 +127,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule("invalid-opcode", Oops, "invalid opcode: ", r"invalid opcode: ",
         "invalid opcode in {at}")
         .join(Rank(3)).look(TRAP),
-    rule("exception", Oops, "[#", r"^(?:Oops: )?(int3|debug|coprocessor segment overrun|invalid TSS|segment not present|alignment check|control protection|machine check|bounds|simd exception)(?:: | fault: ).*\[#[0-9]+\]",
+    rule("exception", Oops, ": 0000 [#", r"^(?:Oops: )?(int3|debug|coprocessor segment overrun|invalid TSS|segment not present|alignment check|control protection|machine check|bounds|simd exception)(?:: | fault: ).*\[#[0-9]+\]",
         "{1} in {at}")
         .look(TRAP),
     // arm and arm64 (`PC is at`, `pc :`).

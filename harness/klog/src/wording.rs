@@ -1,5 +1,6 @@
 //! Titles: what differs from run to run is replaced, as syzbot replaces it.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -28,20 +29,36 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
 /// A title without what varies, in one line of bounded length.
 pub(crate) fn sanitise(title: &str) -> String {
     let mut title = title.get(..512).unwrap_or(title).to_owned();
-    for (pattern, stands) in VARYING.iter() {
-        title = pattern.replace_all(&title, *stands).into_owned();
+    if may_vary(&title) {
+        for (pattern, stands) in VARYING.iter() {
+            if let Cow::Owned(changed) = pattern.replace_all(&title, *stands) {
+                title = changed;
+            }
+        }
     }
     let words = title.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     words.chars().filter(|c| ('\u{20}'..'\u{7f}').contains(c)).take(MAX_TITLE).collect::<String>().trim_end().to_owned()
+}
+
+/// Whether anything of [`VARYING`] can be in the title: all of it has a digit, or is a long run of hexadecimal ones.
+fn may_vary(title: &str) -> bool {
+    let mut run = 0;
+    title.bytes().any(|b| {
+        run = if b.is_ascii_hexdigit() { run + 1 } else { 0 };
+        b.is_ascii_digit() || run >= 8
+    })
 }
 
 /// A format filled: `{1}` … by the header's groups, the rest by name.
 pub(crate) fn fill(format: &str, caught: &Captures<'_>, names: &[(&str, &str)]) -> String {
     let mut title = format.to_owned();
     for (number, group) in caught.iter().enumerate().skip(1) {
+        if !title.contains('{') {
+            break;
+        }
         let group = group.map_or("", |m| m.as_str());
         let group = group.split(" exitcode=").next().unwrap_or("").trim_end_matches([' ', '.']);
-        title = title.replace(&format!("{{{number}}}"), &sanitise(group));
+        title = title.replace(&format!("{{{number}}}"), group);
     }
     for (name, value) in names {
         title = title.replace(name, value);

@@ -140,3 +140,47 @@ fn syzkaller_s_titles() {
     assert_eq!(all.silent.0, all.silent.1, "{all:?}");
     assert!(share(all.corrupted) >= 0.95, "corrupted: {all:?}");
 }
+
+#[test]
+fn satyr_s_oopses() {
+    let Some(folder) = corpus("satyr_s_oopses") else { return };
+    let expected = fs::read_to_string(folder.join("satyr-expected.tsv")).unwrap();
+    let first: BTreeMap<&str, &str> = expected
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(file, rest)| (file, rest.split('\t').next().unwrap_or("")))
+        .collect();
+    let (mut named, mut right) = (0, Vec::new());
+    for entry in fs::read_dir(folder.join("satyr")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let found = parse(&String::from_utf8_lossy(&fs::read(&path).unwrap()));
+        assert!(!found.is_empty(), "{name}: no report");
+        let Some(wanted) = first.get(name.as_str()).filter(|wanted| !wanted.is_empty()) else { continue };
+        named += 1;
+        let top = found.iter().find_map(|report| report.stack.first()).map(|frame| frame.function.as_str());
+        if top == Some(*wanted) {
+            right.push(name);
+        } else {
+            println!("{name}: FIRST wanted {wanted}, got {top:?}");
+        }
+    }
+    println!("satyr: {} of {named} first functions", right.len());
+    assert!(right.len() * 100 >= named * 95, "{right:?}");
+}
+
+#[test]
+fn one_bug_is_one_signature_over_nine_years_of_kernels() {
+    let Some(folder) = corpus("one_bug_is_one_signature_over_nine_years_of_kernels") else { return };
+    let mut signatures: BTreeMap<String, u32> = BTreeMap::new();
+    for entry in fs::read_dir(folder.join("booted")).unwrap() {
+        let log = String::from_utf8_lossy(&fs::read(entry.unwrap().path()).unwrap()).into_owned();
+        for report in parse(&log).into_iter().filter(|report| report.severity > kernrig_klog::Severity::Warning) {
+            assert!(!report.corrupted, "{report:#?}");
+            *signatures.entry(report.signature).or_default() += 1;
+        }
+    }
+    let two: Vec<_> = signatures.keys().map(|signature| signature.split(':').nth(1).unwrap_or("")).collect();
+    assert_eq!(two, ["d_hash_and_lookup", "mntput_no_expire"], "{signatures:?}");
+}

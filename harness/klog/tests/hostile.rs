@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use kernrig_klog::{Found, Stream};
 
@@ -69,34 +70,88 @@ fn random_bytes() {
     }
 }
 
+/// A log made of others, then broken in some places.
+fn mutated(logs: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..1 + dice.below(3) {
+        bytes.extend_from_slice(&logs[dice.below(logs.len())]);
+    }
+    for _ in 0..dice.below(30) {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = dice.below(bytes.len());
+        match dice.below(7) {
+            0 => bytes[at] = dice.next() as u8,
+            1 => drop(bytes.drain(at..(at + dice.below(80)).min(bytes.len()))),
+            2 => bytes.insert(at, b'\n'),
+            3 => bytes.truncate(at + 1),
+            4 => drop(bytes.splice(at..at, [0_u8, 0x1b, b'[', 0xff, b'\r'].into_iter().take(1 + dice.below(5)))),
+            5 => {
+                // Two CPUs at once: a line of another log in between.
+                let other = &logs[dice.below(logs.len())];
+                let lines: Vec<&[u8]> = other.split_inclusive(|&b| b == b'\n').collect();
+                let line = lines.get(dice.below(lines.len().max(1))).copied().unwrap_or_default().to_vec();
+                bytes.splice(at..at, line);
+            }
+            _ => {
+                let from = dice.below(bytes.len());
+                let piece: Vec<u8> = bytes[from..(from + dice.below(200)).min(bytes.len())].to_vec();
+                bytes.splice(at..at, piece);
+            }
+        }
+    }
+    bytes
+}
+
 #[test]
 fn mutated_splats() {
     let logs = logs();
     let mut dice = Dice(2);
     for _ in 0..600 {
-        let mut bytes = Vec::new();
-        for _ in 0..1 + dice.below(3) {
-            bytes.extend_from_slice(&logs[dice.below(logs.len())]);
-        }
-        for _ in 0..dice.below(30) {
-            let at = dice.below(bytes.len());
-            match dice.below(5) {
-                0 => bytes[at] = dice.next() as u8,
-                1 => drop(bytes.drain(at..(at + dice.below(80)).min(bytes.len()))),
-                2 => bytes.insert(at, b'\n'),
-                3 => bytes.truncate(at + 1),
-                _ => {
-                    let from = dice.below(bytes.len());
-                    let piece: Vec<u8> = bytes[from..(from + dice.below(200)).min(bytes.len())].to_vec();
-                    bytes.splice(at..at, piece);
-                }
-            }
-            if bytes.is_empty() {
-                break;
-            }
-        }
+        let bytes = mutated(&logs, &mut dice);
         check(&feed(&bytes, &mut dice), &bytes);
     }
+}
+
+/// The fuzzer: `KERNRIG_FUZZ_SECONDS` says how long (`make test`: 60), `KERNRIG_FUZZ_SEED` from where on. Its seeds are
+/// the cases and, where it is, the corpus that `KERNRIG_OOPS_CORPUS` names. What fails is printed as a seed.
+#[test]
+fn for_as_long_as_is_asked() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seconds = number("KERNRIG_FUZZ_SECONDS").unwrap_or(2);
+    let mut logs = logs();
+    if let Some(corpus) = std::env::var_os("KERNRIG_OOPS_CORPUS") {
+        for folder in ["syzkaller", "satyr", "booted"] {
+            let Ok(entries) = fs::read_dir(Path::new(&corpus).join(folder)) else { continue };
+            let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            paths.sort();
+            logs.extend(paths.into_iter().filter_map(|path| fs::read(path).ok()).filter(|log| !log.is_empty()));
+        }
+    }
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let first = number("KERNRIG_FUZZ_SEED").unwrap_or(1);
+    let mut seed = first;
+    while seed == first || Instant::now() < until {
+        let run = std::panic::catch_unwind(|| {
+            let mut dice = Dice(seed);
+            let bytes = mutated(&logs, &mut dice);
+            check(&feed(&bytes, &mut dice), &bytes);
+            // Where it is cut makes no difference.
+            let whole = all(&bytes, bytes.len().max(1));
+            assert_eq!(all(&bytes, 1 + dice.below(300)), whole);
+        });
+        assert!(run.is_ok(), "KERNRIG_FUZZ_SEED={seed} KERNRIG_FUZZ_SECONDS=0 shows it again");
+        seed += 1;
+    }
+    println!("{} logs read in {seconds} s", seed - first);
+}
+
+fn all(bytes: &[u8], size: usize) -> Vec<Found> {
+    let mut stream = Stream::new();
+    let mut found: Vec<_> = bytes.chunks(size).flat_map(|chunk| stream.push(chunk)).collect();
+    found.extend(stream.finish());
+    found
 }
 
 #[test]
