@@ -70,14 +70,14 @@ const SETTINGS: &[(&str, &str)] = &[
     ("/proc/sys/kernel/printk_devkmsg", "on"),
     // The host's NMI makes a CPU that hangs with interrupts off print its stack.
     ("/proc/sys/kernel/unknown_nmi_panic", "1"),
-    ("/proc/sys/kernel/softlockup_thresh", "10"),
+    ("/proc/sys/kernel/softlockup_thresh", "24"),
     // 2.6.36 in place of the former; a soft lockup is twice that.
-    ("/proc/sys/kernel/watchdog_thresh", "5"),
+    ("/proc/sys/kernel/watchdog_thresh", "12"),
     ("/proc/sys/kernel/hung_task_timeout_secs", "20"),
     // The tenth report would be the last one.
     ("/proc/sys/kernel/hung_task_warnings", "1000000"),
-    // 3.3
-    ("/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout", "15"),
+    // 3.3. An overloaded host has been seen to keep a VM from running for 16 s, which is no stall of the kernel's.
+    ("/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout", "40"),
 ];
 
 /// Has the kernel say what it has to say, soon and in full.
