@@ -5,7 +5,6 @@ use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
 use kernrig_kernels::Kernel;
-use kernrig_kernels::image::BzImage;
 use kernrig_symbols::{DwarfError, Lines, Rewriter, Survey, Symbols};
 
 use crate::args::{Global, KernelChoice, SymbolArgs};
@@ -121,21 +120,8 @@ fn kernel_symbols(global: &Global, name: &str) -> Result<(Symbols, Option<String
             .map_err(|e| failure(&e));
     }
     let kernel = kernel(global, name)?;
-    let symbols = of_kernel(&kernel).map_err(|e| Failure::new(format!("--kernel {name}: {e}")))?;
+    let symbols = kernrig_run::symbols_of(&kernel).map_err(|e| Failure::new(format!("--kernel {name}: {e}")))?;
     Ok((symbols, Some(kernel.release)))
-}
-
-/// The kernel's own tables; failing those, its `System.map`.
-fn of_kernel(kernel: &Kernel) -> Result<Symbols, String> {
-    let own = BzImage::open(&kernel.image)
-        .and_then(|image| image.vmlinux())
-        .map_err(|e| chain(&e))
-        .and_then(|vmlinux| Symbols::from_kallsyms(&vmlinux).map_err(|e| chain(&e)));
-    own.or_else(|reason| {
-        let map = kernel.system_map.as_ref().ok_or(reason.clone())?;
-        let bytes = fs::read(map).map_err(|e| format!("{reason}; {}: {e}", map.display()))?;
-        Symbols::from_system_map(&bytes).map_err(|e| format!("{reason}; {}: {e}", map.display()))
-    })
 }
 
 fn kernel(global: &Global, name: &str) -> Result<Kernel, Failure> {

@@ -11,9 +11,11 @@ mod ports;
 mod schedule;
 mod session;
 mod suite;
+mod symbols;
 mod timing;
 mod transcript;
 mod trial;
 
 pub use schedule::{Run, Settings, jobs};
+pub use symbols::symbols_of;
 pub use trial::Trial;

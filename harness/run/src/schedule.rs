@@ -12,6 +12,7 @@ use kernrig_plan::{BenignList, Reading, Suite};
 use kernrig_vm::{Accelerator, Launcher};
 
 use crate::suite::Driver;
+use crate::symbols::OwnSymbols;
 use crate::timing::{Limits, Timing};
 
 /// What a QEMU process takes besides the guest's RAM, in MiB.
@@ -80,6 +81,7 @@ impl Run {
             limits: Limits { deadline: self.settings.deadline.clone(), cancel: self.settings.cancel.clone() },
             vms,
             events,
+            symbols: OwnSymbols::default(),
         }
     }
 }

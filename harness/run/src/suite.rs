@@ -16,6 +16,7 @@ use kernrig_vm::{Boot as BootWords, BootFile, Launcher, Machine, VmSpec, base_cm
 
 use crate::schedule::Settings;
 use crate::session::{Session, Stop};
+use crate::symbols::OwnSymbols;
 use crate::timing::{Limits, Timing};
 use crate::transcript::Transcript;
 
@@ -33,6 +34,7 @@ pub(crate) struct Driver<'a> {
     pub(crate) limits: Limits,
     pub(crate) vms: &'a AtomicU32,
     pub(crate) events: &'a Sender<Event>,
+    pub(crate) symbols: OwnSymbols,
 }
 
 /// What every VM of a suite boots.
@@ -320,8 +322,9 @@ impl Driver<'_> {
         self.emit(Event::TestFinished(outcome));
     }
 
-    /// The reports, with those marked that are known to be no failure on this kernel.
+    /// The reports with functions in them, and those marked that are known to be no failure on this kernel.
     fn known(&self, mut reports: Vec<Report>) -> Vec<Report> {
+        self.symbols.name(&mut reports, &self.suite.kernel);
         self.settings.benign.mark(&mut reports, &self.suite.kernel.release);
         reports
     }

@@ -13,7 +13,7 @@ mod table;
 
 pub use dwarf::{DwarfError, Lines};
 pub use kallsyms::KallsymsError;
-pub use rewrite::Rewriter;
+pub use rewrite::{Rewriter, has_bare_addresses};
 pub use survey::Survey;
 pub use system_map::SystemMapError;
 pub use table::{Place, Symbols};

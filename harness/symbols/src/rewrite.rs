@@ -91,6 +91,12 @@ impl<'a> Rewriter<'a> {
     }
 }
 
+/// Whether a text has addresses where a kernel with symbols of its own prints functions.
+#[must_use]
+pub fn has_bare_addresses(text: &str) -> bool {
+    text.lines().any(|line| !addresses(line.as_bytes()).is_empty())
+}
+
 /// The addresses of a line that stand in a function's place.
 fn addresses(line: &[u8]) -> Vec<Address> {
     let mut found: Vec<Address> = Vec::new();
