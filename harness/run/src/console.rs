@@ -241,18 +241,19 @@ mod tests {
     #[test]
     fn a_report_before_the_begin_marker_is_not_the_tests() {
         let warning = "[    1.000000] ------------[ cut here ]------------\n\
-            [    1.000000] WARNING: CPU: 0 PID: 9 at fs/proc/generic.c:399 proc_register+0x182/0x220\n\
+            [    1.000000] WARNING: CPU: 0 PID: 9 at fs/thing.c:399 first_fn+0x182/0x220\n\
+            [    1.000000] RIP: 0010:first_fn+0x182/0x220\n\
             [    1.000000] Call Trace:\n[    1.000000]  proc_mkdir+0x10/0x20\n\
             [    1.000000] ---[ end trace 0000000000000000 ]---\n";
         let mut console = Console::new("aa11");
         console.push(warning.as_bytes());
         console.push(b"[    1.100000] kernrig: aa11 begin 3 ns::x\n");
-        console.push(warning.replace("proc_register", "other_fn").as_bytes());
+        console.push(warning.replace("first_fn", "other_fn").as_bytes());
         console.push(b"[    1.300000] kernrig: aa11 end 3 t0k\n");
         console.finish();
         let before = console.take_before(3);
         assert_eq!(before.len(), 1);
-        assert!(before[0].title.contains("proc_register"), "{}", before[0].title);
+        assert!(before[0].title.contains("first_fn"), "{}", before[0].title);
         let own = console.take_reports();
         assert_eq!(own.len(), 1);
         assert!(own[0].title.contains("other_fn"), "{}", own[0].title);
