@@ -160,3 +160,23 @@ impl<F: Fn() -> Check> Drop for OnDrop<'_, F> {
         let _ = (self.0)();
     }
 }
+
+/// At `pids.max` 3 the third fork is EAGAIN, a fork works again at 4, and the sibling is not limited.
+pub(super) fn pids_max_holds(limited: &Group, sibling: &Group) -> Check {
+    limited.set("pids.max", "3")?;
+    let (one, other) = (forker(limited)?, forker(sibling)?);
+    for expected in ["forked", "forked", "EAGAIN", "EAGAIN"] {
+        let outcome = one.ask("fork")?;
+        ensure!(outcome == expected, "at pids.max 3, with {} in it, fork is {outcome}", limited.get("pids.current")?);
+    }
+    for _ in 0..4 {
+        let outcome = other.ask("fork")?;
+        ensure!(outcome == "forked", "fork in the sibling without a limit is {outcome}");
+    }
+    limited.set("pids.max", "4")?;
+    let outcome = one.ask("fork")?;
+    ensure!(outcome == "forked", "fork after pids.max was raised is {outcome}");
+    let current = limited.get("pids.current")?;
+    ensure!(current == "4", "pids.current is {current} with 4 processes");
+    Ok(())
+}

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use core::sync::atomic::Ordering;
 
-use super::load::{counting, forker, member, shared_counter, stops_and_goes_on, wait_for};
+use super::load::{counting, member, pids_max_holds, shared_counter, stops_and_goes_on, wait_for};
 use super::{Group, eventually, v1};
 use crate::files;
 use crate::sys::{self, End, Errno, nr, open, sig};
@@ -224,22 +224,7 @@ fn pids_max_refuses_fork(_: &Ctx) -> Check {
     scratch::own_mounts()?;
     let root = v1::mount("pids")?;
     let (limited, sibling) = (root.child("kr-limited")?, root.child("kr-sibling")?);
-    limited.set("pids.max", "3")?;
-    let (one, other) = (forker(&limited)?, forker(&sibling)?);
-    for expected in ["forked", "forked", "EAGAIN", "EAGAIN"] {
-        let outcome = one.ask("fork")?;
-        ensure!(outcome == expected, "at pids.max 3, with {} in it, fork is {outcome}", limited.get("pids.current")?);
-    }
-    for _ in 0..4 {
-        let outcome = other.ask("fork")?;
-        ensure!(outcome == "forked", "fork in the sibling without a limit is {outcome}");
-    }
-    limited.set("pids.max", "4")?;
-    let outcome = one.ask("fork")?;
-    ensure!(outcome == "forked", "fork after pids.max was raised is {outcome}");
-    let current = limited.get("pids.current")?;
-    ensure!(current == "4", "pids.current is {current} with 4 processes");
-    Ok(())
+    pids_max_holds(&limited, &sibling)
 }
 
 /// Huge pages that were set aside for the test, given back when dropped.

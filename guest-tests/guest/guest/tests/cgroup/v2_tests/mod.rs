@@ -10,7 +10,7 @@ mod tree;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
-use super::load::{forker, only_the_offender_is_killed, resident, stops_and_goes_on};
+use super::load::{only_the_offender_is_killed, pids_max_holds, resident, stops_and_goes_on};
 use super::{Group, eventually, v2};
 use crate::files;
 use crate::sys::{End, Errno, sig};
@@ -59,22 +59,7 @@ pub(crate) fn pids_max_refuses_fork(_: &Ctx) -> Check {
     let root = v2::mount()?;
     root.enable("pids")?;
     let (limited, sibling) = (root.child("kr-limited")?, root.child("kr-sibling")?);
-    limited.set("pids.max", "3")?;
-    let (one, other) = (forker(&limited)?, forker(&sibling)?);
-    for expected in ["forked", "forked", "EAGAIN", "EAGAIN"] {
-        let outcome = one.ask("fork")?;
-        ensure!(outcome == expected, "at pids.max 3, with {} in it, fork is {outcome}", limited.get("pids.current")?);
-    }
-    for _ in 0..4 {
-        let outcome = other.ask("fork")?;
-        ensure!(outcome == "forked", "fork in the sibling without a limit is {outcome}");
-    }
-    limited.set("pids.max", "4")?;
-    let outcome = one.ask("fork")?;
-    ensure!(outcome == "forked", "fork after pids.max was raised is {outcome}");
-    let current = limited.get("pids.current")?;
-    ensure!(current == "4", "pids.current is {current} with 4 processes");
-    Ok(())
+    pids_max_holds(&limited, &sibling)
 }
 
 fn freeze(group: &Group, on: bool) -> Check {
