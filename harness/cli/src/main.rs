@@ -5,6 +5,7 @@ mod candidate;
 mod commands;
 mod failure;
 mod hand;
+mod laboratory;
 mod machine;
 mod matrix;
 mod out_dir;

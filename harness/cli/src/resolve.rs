@@ -6,11 +6,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use kernrig_events::{Event, KernelInfo, PackageInfo};
+use kernrig_events::Event;
 use kernrig_kernels::Kernel;
 use kernrig_plan::{Selection, Suite};
 
 use crate::candidate::Candidate;
+use crate::laboratory;
 use crate::shape::Shape;
 
 /// Fetches side by side: archives are slow one by one, and unpacking takes a CPU that VMs want.
@@ -64,19 +65,8 @@ impl Resolver {
     }
 
     fn hand_over(&self, candidate: &Candidate, kernel: Kernel, suites: &Sender<Suite>, events: &Sender<Event>) {
-        let package = |p: &kernrig_kernels::Package| PackageInfo {
-            name: p.name.clone(),
-            version: p.version.clone(),
-            sha256: p.sha256.clone(),
-        };
-        let info = KernelInfo {
-            name: kernel.name.clone(),
-            release: kernel.release.clone(),
-            packages: kernel.packages.iter().map(package).collect(),
-            notes: kernel.notes.clone(),
-        };
         // Receivers that are gone mean that the run is over.
-        events.send(Event::KernelReady(info)).ok();
+        events.send(Event::KernelReady(laboratory::info(&kernel))).ok();
         let kernel = Arc::new(kernel);
         for variant in &self.variants {
             let variant = variant.with(&candidate.cmdline, &kernel.version);

@@ -46,40 +46,41 @@ pub struct Settings {
 pub struct Run {
     settings: Settings,
     launcher: Launcher,
+    /// VMs so far: each has a number of its own, over all that the run is given.
+    vms: AtomicU32,
 }
 
 impl Run {
     /// A run with these settings; the launcher has to live as long as its VMs.
     #[must_use]
     pub fn new(settings: Settings, launcher: Launcher) -> Self {
-        Self { settings, launcher }
+        Self { settings, launcher, vms: AtomicU32::new(0) }
     }
 
     /// Drives suites as they come in until no more can come; every event goes out at once.
     pub fn execute(&self, suites: Receiver<Suite>, events: &Sender<Event>) {
         let suites = Mutex::new(suites);
-        let vms = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..self.settings.jobs.max(1) {
                 let events = events.clone();
-                let (suites, vms) = (&suites, &vms);
+                let suites = &suites;
                 scope.spawn(move || {
                     while let Some(suite) = next(suites) {
-                        self.driver(&suite, vms, &events).drive();
+                        self.driver(&suite, &events).drive();
                     }
                 });
             }
         });
     }
 
-    fn driver<'a>(&'a self, suite: &'a Suite, vms: &'a AtomicU32, events: &'a Sender<Event>) -> Driver<'a> {
+    fn driver<'a>(&'a self, suite: &'a Suite, events: &'a Sender<Event>) -> Driver<'a> {
         Driver {
             suite,
             settings: &self.settings,
             launcher: &self.launcher,
             timing: Timing { slowness: self.settings.accelerator.slowness() },
             limits: Limits { deadline: self.settings.deadline.clone(), cancel: self.settings.cancel.clone() },
-            vms,
+            vms: &self.vms,
             events,
             symbols: OwnSymbols::default(),
         }

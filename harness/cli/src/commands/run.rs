@@ -1,25 +1,20 @@
 //! `kernrig run`: kernels to suites to events, each event on disk before it is shown, reports at the end.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use kernrig_events::{Event, Outcome};
 use kernrig_image::Payload;
 use kernrig_plan::{Decision, Reading, Selection, Suite, Variant};
-use kernrig_report::{Model, terminal};
-use kernrig_run::{Run, Settings};
-use kernrig_vm::{Launcher, Probe};
+use kernrig_report::terminal;
 
 use crate::args::{Global, RunArgs};
 use crate::candidate::Candidate;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
+use crate::laboratory::{Laboratory, Options};
 use crate::machine;
 use crate::matrix::{self, Matrix};
 use crate::out_dir::{OutDir, Report};
 use crate::payloads::Payloads;
-use crate::progress::Progress;
 use crate::resolve::Resolver;
 use crate::screen::Screen;
 use crate::shape::Shape;
@@ -46,26 +41,29 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
     let order = order(global, args)?;
     let signals = Signals::install().map_err(|e| Failure::new(format!("cannot take over signals: {e}")))?;
     let report = args.junit.as_deref().map(Report::at).transpose()?;
-    let mut out = OutDir::open(&args.out)?;
+    let out = OutDir::open(&args.out)?;
     report.as_ref().map_or(Ok(()), Report::forget)?;
-    let probe = machine::probe(global, &qemu, args.accel)?;
-    let settings = Settings {
-        qemu,
-        accelerator: probe.accelerator,
-        jobs: jobs(args, &order.variants),
-        guest: kernrig_guest::GUEST,
-        payloads: Arc::clone(&order.payloads),
-        benign: Arc::new(benign),
-        consoles: Some(out.consoles()),
-        deadline: args.deadline.map(|d| (started + d, deadline_name(d))),
-        cancel: Arc::clone(&signals.cancel),
-    };
     let cells = order.selection.tests().count() * order.variants.len();
-    let progress = Progress::new(&order.screen, global.verbose, cells);
-    let mut log = Log { out: &mut out, progress, model: Model::default() };
-    let result = conduct(order, cells, settings, &probe, &signals, started, &mut log);
-    let Log { mut progress, mut model, .. } = log;
-    progress.end();
+    let options = Options {
+        qemu,
+        started,
+        accel: args.accel,
+        jobs: jobs(args, &order.variants),
+        deadline: args.deadline,
+        payloads: Arc::clone(&order.payloads),
+        benign,
+        cells: (cells, cells * order.candidates.len()),
+    };
+    let mut laboratory = Laboratory::open(global, &order.screen, signals, out, options)?;
+    let resolver = Resolver {
+        candidates: order.candidates,
+        variants: order.variants,
+        selection: order.selection,
+        cancel: laboratory.cancel(),
+        deadline: laboratory.deadline(),
+    };
+    let result = laboratory.feed(|suites, events| resolver.resolve(suites, events));
+    let (mut model, result) = laboratory.close(result.map(drop));
     // Also when the disk ran full: what was seen so far is reported if it can be.
     let written = report.map_or(Ok(()), |report| report.write(&kernrig_report::junit(&model)));
     // They were shown when they came; said twice they look like two things.
@@ -86,89 +84,6 @@ fn order(global: &Global, args: &RunArgs) -> Result<Order, Failure> {
     Ok(Order { candidates, variants, selection, payloads, screen: matrix.screen })
 }
 
-/// Everything between the first event and the last.
-fn conduct(
-    order: Order,
-    cells: usize,
-    settings: Settings,
-    probe: &Probe,
-    signals: &Signals,
-    started: Instant,
-    log: &mut Log<'_>,
-) -> Result<(), Failure> {
-    log.take(Event::RunStarted {
-        kernrig: env!("CARGO_PKG_VERSION").to_owned(),
-        started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
-        cells: cells * order.candidates.len(),
-        jobs: settings.jobs,
-        accelerator: settings.accelerator.name().to_owned(),
-        qemu: probe.qemu_version.clone(),
-    })?;
-    for note in &probe.notes {
-        log.take(Event::Notice { text: note.clone() })?;
-    }
-    let launcher = Launcher::new().map_err(|e| Failure::new(chain(&e)))?;
-    let deadline = settings.deadline.clone();
-    let (sender, receiver) = channel();
-    let (suites, to_run) = channel();
-    let resolver = Resolver {
-        candidates: order.candidates,
-        variants: order.variants,
-        selection: order.selection,
-        cancel: Arc::clone(&settings.cancel),
-        deadline: deadline.clone(),
-    };
-    let cancel = Arc::clone(&settings.cancel);
-    let run = Run::new(settings, launcher);
-    let failed = std::thread::scope(|scope| {
-        let to_events = sender.clone();
-        scope.spawn(move || resolver.resolve(&suites, &to_events));
-        scope.spawn(move || run.execute(to_run, &sender));
-        log.drain(&receiver, &cancel)
-    });
-    let by_deadline = || deadline.map(|(_, name)| name).filter(|name| log.cut_by(name));
-    let interrupted = signals.name().map(str::to_owned).or_else(by_deadline);
-    failed.map_or(Ok(()), Err)?;
-    log.take(Event::RunFinished { interrupted, seconds: started.elapsed().as_secs_f64() })
-}
-
-/// Where events go, in this order: disk, terminal, memory.
-struct Log<'a> {
-    out: &'a mut OutDir,
-    progress: Progress,
-    model: Model,
-}
-
-impl Log<'_> {
-    fn take(&mut self, event: Event) -> Result<(), Failure> {
-        self.out.append(&event)?;
-        self.progress.show(&event);
-        self.model.add(&event);
-        Ok(())
-    }
-
-    /// Takes events until there can be no more. If one cannot be written the run is stopped, and the rest is neither
-    /// shown nor reported.
-    fn drain(&mut self, events: &Receiver<Event>, cancel: &std::sync::atomic::AtomicBool) -> Option<Failure> {
-        let mut failed = None;
-        for event in events {
-            if failed.is_none()
-                && let Err(failure) = self.take(event)
-            {
-                cancel.store(true, Ordering::Relaxed);
-                failed = Some(failure);
-            }
-        }
-        failed
-    }
-
-    /// Whether anything was left out for this reason.
-    fn cut_by(&self, name: &str) -> bool {
-        let cut = |o: &Outcome| o.verdict.label() == "not-reached" && o.verdict.explanation().contains(name);
-        self.model.outcomes().any(cut) || self.model.unavailable.iter().any(|u| u.reason.contains(name))
-    }
-}
-
 fn jobs(args: &RunArgs, variants: &[Shape]) -> usize {
     if let Some(jobs) = args.jobs {
         return jobs as usize;
@@ -177,10 +92,6 @@ fn jobs(args: &RunArgs, variants: &[Shape]) -> usize {
     let cpus = variants.iter().map(|v| v.size().0).max().unwrap_or(machine::VM_CPUS);
     let memory = variants.iter().map(|v| v.size().1).max().unwrap_or(machine::VM_MEMORY_MIB);
     kernrig_run::jobs(room.cpus, room.memory_mib, cpus, memory)
-}
-
-fn deadline_name(deadline: std::time::Duration) -> String {
-    format!("deadline of {}", humantime::format_duration(deadline))
 }
 
 /// Prints every cell with its decision.
