@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use kernrig_events::{Class, Event, Outcome, PackageInfo, place};
+use kernrig_events::{Class, Event, Outcome, PackageInfo, Verdict, place};
 use kernrig_report::terminal::{clean_line, line};
 
 use crate::screen::Screen;
@@ -75,7 +75,9 @@ impl Progress {
 
     /// A bar says how many passed; lines are for what did not.
     fn tells(&self, outcome: &Outcome) -> bool {
-        self.bars.is_none() || self.verbose || matches!(outcome.verdict.class(), Class::Bad | Class::Harness)
+        let unexpected = matches!(outcome.verdict, Verdict::UnexpectedPass { .. });
+        let bad = matches!(outcome.verdict.class(), Class::Bad | Class::Harness);
+        self.bars.is_none() || self.verbose || bad || unexpected
     }
 }
 

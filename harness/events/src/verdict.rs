@@ -49,6 +49,22 @@ pub enum Verdict {
         /// What went wrong.
         reason: String,
     },
+    /// The kernel is at fault in a way that `known-issues.toml` expects of it.
+    Known {
+        /// The issue's id.
+        issue: String,
+        /// The id, the issue's title and what was seen, in one line.
+        reason: String,
+        /// The verdict without the issue.
+        was: Box<Verdict>,
+    },
+    /// The test passed where `known-issues.toml` says that it always fails.
+    UnexpectedPass {
+        /// The issue's id.
+        issue: String,
+        /// What was expected, and what to do about it.
+        reason: String,
+    },
 }
 
 /// What a verdict means for the run's exit code.
@@ -68,12 +84,13 @@ pub enum Class {
 }
 
 impl Verdict {
-    /// What the verdict means for the run.
+    /// What the verdict means for the run. Whether an unexpected pass is a failure is the run's to say (`--strict`), so
+    /// here it is a pass.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Pass => Class::Good,
-            Self::Skip { .. } => Class::Neutral,
+            Self::Pass | Self::UnexpectedPass { .. } => Class::Good,
+            Self::Skip { .. } | Self::Known { .. } => Class::Neutral,
             Self::NotReached { .. } => Class::Undone,
             Self::HarnessError { .. } => Class::Harness,
             Self::Fail { .. }
@@ -99,6 +116,8 @@ impl Verdict {
             Self::Skip { .. } => "skip",
             Self::NotReached { .. } => "not-reached",
             Self::HarnessError { .. } => "harness-error",
+            Self::Known { .. } => "known",
+            Self::UnexpectedPass { .. } => "unexpected-pass",
         }
     }
 
@@ -114,7 +133,28 @@ impl Verdict {
             | Self::BootFailure { reason }
             | Self::Skip { reason }
             | Self::NotReached { reason }
-            | Self::HarnessError { reason } => reason,
+            | Self::HarnessError { reason }
+            | Self::Known { reason, .. }
+            | Self::UnexpectedPass { reason, .. } => reason,
+        }
+    }
+
+    /// What was found out, without what is known of the kernel.
+    #[must_use]
+    pub fn bare(&self) -> &Self {
+        match self {
+            Self::Known { was, .. } => was.bare(),
+            Self::UnexpectedPass { .. } => &Self::Pass,
+            other => other,
+        }
+    }
+
+    /// The known issue that it is laid to, or was expected to be.
+    #[must_use]
+    pub fn issue(&self) -> Option<&str> {
+        match self {
+            Self::Known { issue, .. } | Self::UnexpectedPass { issue, .. } => Some(issue),
+            _ => None,
         }
     }
 }

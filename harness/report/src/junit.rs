@@ -133,7 +133,7 @@ fn suites(model: &Model) -> Vec<(String, String, Vec<TestCase>)> {
         let place = place(&suite.kernel, &suite.variant);
         let mut cases = Vec::new();
         for outcomes in merged(&suite.outcomes) {
-            cases.push(case(&place, &outcomes, &mut names));
+            cases.push(case(model, &place, &outcomes, &mut names));
             cases.extend(parts_of(&place, &outcomes, &mut names));
         }
         suites.push((place, about(model, Some(&suite.kernel)), cases));
@@ -189,7 +189,7 @@ impl Names {
 }
 
 /// The case of a cell; the first outcome is the one that counts.
-fn case(place: &str, outcomes: &[&Outcome], names: &mut Names) -> TestCase {
+fn case(model: &Model, place: &str, outcomes: &[&Outcome], names: &mut Names) -> TestCase {
     let Some(outcome) = outcomes.first() else { return TestCase::skipped("") };
     let verdict = &outcome.verdict;
     let (group, name) = outcome.cell.test.rsplit_once("::").unwrap_or(("", &outcome.cell.test));
@@ -201,8 +201,9 @@ fn case(place: &str, outcomes: &[&Outcome], names: &mut Names) -> TestCase {
     }
     let (kind, cause) = (verdict.label().to_owned(), None);
     let result = match verdict {
-        Verdict::Pass => TestResult::Success,
-        Verdict::Skip { .. } => TestResult::SkippedWithCause { type_: kind, message, cause },
+        Verdict::UnexpectedPass { .. } if model.strict => TestResult::Failure { type_: kind, message, cause },
+        Verdict::Pass | Verdict::UnexpectedPass { .. } => TestResult::Success,
+        Verdict::Skip { .. } | Verdict::Known { .. } => TestResult::SkippedWithCause { type_: kind, message, cause },
         Verdict::NotReached { .. } | Verdict::HarnessError { .. } => TestResult::Error { type_: kind, message, cause },
         Verdict::Fail { .. }
         | Verdict::Crash { .. }
@@ -210,7 +211,7 @@ fn case(place: &str, outcomes: &[&Outcome], names: &mut Names) -> TestCase {
         | Verdict::Lost { .. }
         | Verdict::BootFailure { .. } => TestResult::Failure { type_: kind, message, cause },
     };
-    let quiet = matches!(result, TestResult::Success | TestResult::SkippedWithCause { .. });
+    let quiet = matches!(verdict, Verdict::Pass | Verdict::Skip { .. });
     let told = !quiet || !outcome.dirt.is_empty() || !outcome.params.is_empty();
     let mut case = TestCase::success("", time(outcomes.iter().map(|o| o.seconds).sum()));
     case.result = result;
@@ -245,6 +246,10 @@ fn parts_of(place: &str, outcomes: &[&Outcome], names: &mut Names) -> Vec<TestCa
 /// What the test said and the console cut.
 fn out_of(outcome: &Outcome) -> String {
     let mut lines: Vec<&str> = outcome.diagnostics.iter().map(String::as_str).collect();
+    let unexpected = format!("warning: unexpected-pass: {}", outcome.verdict.explanation());
+    if matches!(outcome.verdict, Verdict::UnexpectedPass { .. }) {
+        lines.insert(0, &unexpected);
+    }
     let params = format!("parameters: {}", params(outcome));
     if !outcome.params.is_empty() {
         lines.insert(0, &params);
@@ -269,7 +274,7 @@ pub(crate) fn params(outcome: &Outcome) -> String {
 /// The kernel's complaints, each with its title and signature.
 fn err_of(outcome: &Outcome) -> String {
     let mut reports: Vec<_> = outcome.reports.iter().collect();
-    if let Verdict::Crash { report } = &outcome.verdict
+    if let Verdict::Crash { report } = outcome.verdict.bare()
         && !reports.contains(&&**report)
     {
         reports.insert(0, report);

@@ -109,11 +109,18 @@ pub fn summary(model: &Model) -> String {
         let weight = if missing.optional { "optional, not there" } else { "not to be had" };
         lines.push(format!("{}: {weight}: {}", missing.kernel, missing.reason));
     }
-    let notable = |o: &&Outcome| matches!(o.verdict.class(), Class::Bad | Class::Harness) || !o.dirt.is_empty();
+    let bad = |o: &Outcome| matches!(model.class(&o.verdict), Class::Bad | Class::Harness);
+    let unexpected = |o: &Outcome| matches!(o.verdict, Verdict::UnexpectedPass { .. });
+    let notable = |o: &&Outcome| bad(o) || unexpected(o) || !o.dirt.is_empty();
     let bad: Vec<_> = model.outcomes().filter(notable).map(verdict).chain(undone(model)).collect();
     if !bad.is_empty() {
         lines.push(String::new());
         lines.extend(bad);
+    }
+    let known = known(model);
+    if !known.is_empty() {
+        lines.push(String::new());
+        lines.extend(known);
     }
     if !model.notices.is_empty() {
         lines.push(String::new());
@@ -136,6 +143,22 @@ pub fn summary(model: &Model) -> String {
     lines.push(format!("{whole}: {} in {:.0} s{machine}", counts_of(model.outcomes()), model.seconds.max(0.0)));
     let tidy: Vec<_> = lines.iter().map(|text| clean_line(text, 2 * WIDEST)).collect();
     tidy.join("\n") + "\n"
+}
+
+/// Issues that showed as expected, a line for each with where.
+fn known(model: &Model) -> Vec<String> {
+    let mut places: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
+    for outcome in model.outcomes() {
+        if let Verdict::Known { issue, .. } = &outcome.verdict {
+            let place = place(&outcome.cell.kernel, &outcome.cell.variant);
+            *places.entry(issue).or_default().entry(place).or_default() += 1;
+        }
+    }
+    let one = |(place, n): (&String, &usize)| if *n == 1 { place.clone() } else { format!("{place} ({n} tests)") };
+    let line = |(issue, places): (&str, BTreeMap<String, usize>)| {
+        format!("known {issue}: {}", places.iter().map(one).collect::<Vec<_>>().join(", "))
+    };
+    places.into_iter().map(line).collect()
 }
 
 /// Tests that were not reached, a line for each kernel and reason: forty lines of one reason explain no more than one.

@@ -62,6 +62,10 @@ fn finished() -> Event {
     Event::RunFinished { interrupted: None, seconds: 12.0 }
 }
 
+fn known(was: Verdict) -> Verdict {
+    Verdict::Known { issue: "docker#1".into(), reason: format!("docker#1: it breaks {EVIL}"), was: Box::new(was) }
+}
+
 fn verdicts() -> Vec<(&'static str, Verdict, &'static str)> {
     let reason = || format!("because {EVIL}");
     vec![
@@ -75,6 +79,8 @@ fn verdicts() -> Vec<(&'static str, Verdict, &'static str)> {
         ("boot-failure", Verdict::BootFailure { reason: reason() }, "failure"),
         ("skip", Verdict::Skip { reason: reason() }, "skipped"),
         ("not-reached", Verdict::NotReached { reason: reason() }, "error"),
+        ("known", known(Verdict::Crash { report: Box::new(report(Severity::Oops)) }), "skipped"),
+        ("unexpected-pass", Verdict::UnexpectedPass { issue: "lp#1".into(), reason: reason() }, ""),
         ("harness-error", Verdict::HarnessError { reason: reason() }, "error"),
     ]
 }
@@ -202,17 +208,59 @@ fn each_verdict_has_its_element() {
                 assert_eq!(case.kind, test);
                 assert!(case.message.contains("\\x1b[2J"), "{case:?}");
             }
-            let told = matches!(element, "failure" | "error");
+            let told = matches!(element, "failure" | "error") || matches!(test, "known" | "unexpected-pass");
             assert_eq!(
                 case.out.as_ref().is_some_and(|out| out.contains("console ") && out.contains("]]>")),
                 told,
                 "{test}"
             );
-            assert_eq!(case.err.is_some(), matches!(test, "crash" | "warning" | "panic"), "{test}");
+            assert_eq!(case.err.is_some(), matches!(test, "crash" | "warning" | "panic" | "known"), "{test}");
         }
     }
     assert_eq!(cases[&("debian-7.kernel".into(), "obtain".into())].element, "error");
     assert_eq!(cases[&("mine.kernel".into(), "obtain".into())].element, "skipped");
+}
+
+#[test]
+fn an_unexpected_pass_is_a_warning_and_with_strict_a_failure() {
+    let verdict = || Verdict::UnexpectedPass { issue: "lp#1".into(), reason: "lp#1 did not show".into() };
+    let mut model = Model::of(&[started(), outcome("k", "default", "a::b", verdict()), finished()]);
+    let key = ("k.a".to_owned(), "b".to_owned());
+    let case = &cases(&model)[&key];
+    assert_eq!((case.element.as_str(), model.exit_code()), ("", 0));
+    assert!(
+        case.out.as_ref().is_some_and(|out| out.contains("warning: unexpected-pass: lp#1 did not show")),
+        "{case:?}"
+    );
+    assert!(terminal::summary(&model).contains("unexpected-pass k a::b: lp#1 did not show"));
+    model.strict = true;
+    let case = &cases(&model)[&key];
+    assert_eq!((case.element.as_str(), case.kind.as_str(), model.exit_code()), ("failure", "unexpected-pass", 1));
+}
+
+#[test]
+fn what_is_known_fails_no_run_and_another_failure_beside_it_does() {
+    let fail = || Verdict::Fail { reason: "no".into() };
+    let code = |verdicts: Vec<(&str, Verdict)>| {
+        let cells = verdicts.into_iter().map(|(test, verdict)| outcome("k", "default", test, verdict));
+        Model::of(&[vec![started()], cells.collect(), vec![finished()]].concat()).exit_code()
+    };
+    assert_eq!(code(vec![("a::b", known(fail()))]), 0);
+    assert_eq!(code(vec![("a::b", known(fail())), ("a::c", fail())]), 1);
+    assert_eq!(code(vec![("a::b", known(fail())), ("a::b", fail())]), 1);
+    let undone = || ("a::c", Verdict::NotReached { reason: "no boot".into() });
+    assert_eq!(code(vec![("vm::boot", known(fail())), undone()]), 0, "it is known why");
+    assert_eq!(code(vec![("a::b", known(fail())), undone()]), 2);
+    let model = Model::of(&[started(), outcome("k", "default", "a::b", known(fail())), finished()]);
+    assert!(terminal::summary(&model).contains("known docker#1: k\n"), "{}", terminal::summary(&model));
+}
+
+#[test]
+fn a_known_verdict_is_read_back_with_what_it_was() {
+    let event = outcome("k", "default", "a::b", known(Verdict::Crash { report: Box::new(report(Severity::Oops)) }));
+    let line = serde_json::to_string(&event).unwrap();
+    assert!(line.contains(r#""verdict":"known","issue":"docker#1""#), "{line}");
+    assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
 }
 
 #[test]
