@@ -99,6 +99,7 @@ fn measure(kernel: &Kernel, folder: &Path, rounds: usize) -> Result<Row> {
             cmdline: base_cmdline(Accelerator::Tcg, Boot::Fast),
             memory_mib: 512,
             cpus: 1,
+            hold: None,
         };
         let (mut trial, took) = Trial::boot(&launcher, spec, None)?;
         boot.push(took);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Accelerator, BootFile};
+use crate::{Accelerator, BootFile, Hold};
 
 /// The kind of machine a kernel is booted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct VmSpec {
     pub memory_mib: u32,
     /// Virtual CPUs.
     pub cpus: u32,
+    /// For a VM that somebody is to look into afterwards.
+    pub hold: Option<Hold>,
 }
 
 /// Descriptors that QEMU inherits, by number.
@@ -86,6 +88,7 @@ impl VmSpec {
         }
         arguments.extend(["-chardev".to_owned(), format!("socket,id=qmp,fd={}", ports.qmp)]);
         arguments.extend(words(&["-mon", "chardev=qmp,mode=control"]));
+        arguments.extend(self.hold.iter().flat_map(Hold::arguments));
         arguments
     }
 
@@ -136,6 +139,7 @@ mod tests {
             cmdline: "console=ttyS0 panic=1".into(),
             memory_mib: 512,
             cpus: 2,
+            hold: None,
         }
     }
 

@@ -1,12 +1,15 @@
 //! QMP: QEMU's events, and the few commands it is given. What comes from QEMU is bounded and never trusted to be JSON.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Deserialize;
 
 use crate::{Ended, VmError};
@@ -50,10 +53,15 @@ struct Connection {
 
 impl Qmp {
     /// Begins to listen. The thread ends, with the guest's end if QEMU told of one, when QEMU closes the connection.
-    pub(crate) fn connect(stream: UnixStream) -> io::Result<(Self, JoinHandle<Option<Ended>>)> {
+    ///
+    /// `told` is called with that end as soon as QEMU tells of it.
+    pub(crate) fn connect(
+        stream: UnixStream,
+        told: impl Fn(&Ended) + Send + 'static,
+    ) -> io::Result<(Self, JoinHandle<Option<Ended>>)> {
         let listener = stream.try_clone()?;
         let (answer, answers) = sync_channel(1);
-        let events = thread::Builder::new().name("qmp".into()).spawn(move || listen(&listener, &answer))?;
+        let events = thread::Builder::new().name("qmp".into()).spawn(move || listen(&listener, &answer, &told))?;
         // QEMU reads it after its greeting; no need to wait for that.
         let mut greeting = &stream;
         greeting.write_all(b"{\"execute\":\"qmp_capabilities\"}\n")?;
@@ -62,17 +70,43 @@ impl Qmp {
 
     /// Has QEMU execute a command without arguments and waits for the answer.
     pub(crate) fn execute(&self, command: &'static str) -> Result<(), VmError> {
+        self.execute_with(command, "{}", None, ANSWER_TIMEOUT)
+    }
+
+    /// The same with arguments, in JSON, with a descriptor that QEMU is handed, and a time of its own.
+    pub(crate) fn execute_with(
+        &self,
+        command: &'static str,
+        arguments: &str,
+        descriptor: Option<BorrowedFd<'_>>,
+        timeout: Duration,
+    ) -> Result<(), VmError> {
         let fail = |reason: String| VmError::Qmp { command, reason };
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         while connection.answers.try_recv().is_ok() {}
-        let line = format!("{{\"execute\":\"{command}\",\"id\":\"{command}\"}}\n");
-        (&connection.stream).write_all(line.as_bytes()).map_err(|e| fail(e.to_string()))?;
-        let answer = connection.answers.recv_timeout(ANSWER_TIMEOUT);
+        let line = format!("{{\"execute\":\"{command}\",\"arguments\":{arguments},\"id\":\"{command}\"}}\n");
+        send(&connection.stream, line.as_bytes(), descriptor).map_err(|e| fail(e.to_string()))?;
+        let answer = connection.answers.recv_timeout(timeout);
         answer.map_err(|_| fail("no answer".to_owned()))?.map_err(fail)
     }
 }
 
-fn listen(stream: &UnixStream, answer: &SyncSender<Result<(), String>>) -> Option<Ended> {
+/// Writes a command, and a descriptor along with its first byte.
+fn send(mut stream: &UnixStream, line: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let Some(descriptor) = descriptor else { return stream.write_all(line) };
+    let descriptors = [descriptor];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let sent = sendmsg(stream, &[IoSlice::new(line)], &mut control, SendFlags::NOSIGNAL)?;
+    stream.write_all(&line[sent..])
+}
+
+fn listen(
+    stream: &UnixStream,
+    answer: &SyncSender<Result<(), String>>,
+    told: &(impl Fn(&Ended) + Send),
+) -> Option<Ended> {
     let mut reader = BufReader::new(stream);
     let mut ended = None;
     let mut line = Vec::new();
@@ -81,6 +115,9 @@ fn listen(stream: &UnixStream, answer: &SyncSender<Result<(), String>>) -> Optio
         if let Some(event) = message.event {
             let event = end_of(&event, message.data.unwrap_or_default());
             // A panic is followed by the shutdown it causes: the first event is the cause.
+            if let (None, Some(event)) = (&ended, &event) {
+                told(event);
+            }
             ended = ended.or(event);
         } else if message.id.is_some() {
             // Full means that nobody waits: the answer came too late.
@@ -128,7 +165,7 @@ mod tests {
 
     fn told(messages: &str) -> Option<Ended> {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let (_qmp, events) = Qmp::connect(ours).unwrap();
+        let (_qmp, events) = Qmp::connect(ours, |_| ()).unwrap();
         (&theirs).write_all(messages.as_bytes()).unwrap();
         drop(theirs);
         events.join().unwrap()
@@ -161,7 +198,7 @@ mod tests {
     #[test]
     fn a_command_gets_its_answer() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let (qmp, _events) = Qmp::connect(ours).unwrap();
+        let (qmp, _events) = Qmp::connect(ours, |_| ()).unwrap();
         let answers = thread::spawn(move || {
             let mut lines = BufReader::new(&theirs).lines();
             assert!(lines.next().unwrap().unwrap().contains("qmp_capabilities"));

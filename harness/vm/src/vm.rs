@@ -1,8 +1,9 @@
 //! A running VM.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, PipeReader, Read};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ExitStatus};
@@ -14,10 +15,11 @@ use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::command::{Ports, VmSpec, shell_quoted};
+use crate::hold::copy_with_holes;
 use crate::process::spawn;
 use crate::qmp::Qmp;
 use crate::user::qemu_user;
-use crate::{BoundedLog, Ended, VmError};
+use crate::{BoundedLog, Ended, Hold, VmError};
 
 /// What the console's pipe holds while its reader is busy: the most that a user without rights may ask for.
 const CONSOLE_BUFFER: usize = 1024 * 1024;
@@ -32,6 +34,7 @@ pub struct Vm {
     pid: u32,
     command: String,
     by_hand: String,
+    hold: Option<Hold>,
 }
 
 /// What the reaper thread and the owner of the VM share.
@@ -54,7 +57,9 @@ impl Vm {
         let ports =
             Ports { console: qemu_console.as_raw_fd(), channel: qemu_channel.as_raw_fd(), qmp: qemu_qmp.as_raw_fd() };
         let arguments = spec.arguments(ports);
-        let inherited = vec![ports.console, ports.channel, ports.qmp, spec.kernel.raw_fd(), spec.initramfs.raw_fd()];
+        let mut inherited =
+            vec![ports.console, ports.channel, ports.qmp, spec.kernel.raw_fd(), spec.initramfs.raw_fd()];
+        inherited.extend(spec.hold.iter().flat_map(Hold::inherited));
         let mut child = spawn(&spec.qemu, &arguments, inherited, qemu_user(spec.accelerator).as_ref())?;
         drop((qemu_console, qemu_channel, qemu_qmp));
 
@@ -63,7 +68,8 @@ impl Vm {
         let state = Arc::new(State::new(child));
         // From here on an error has to take QEMU with it, which the drop of this guard does.
         let guard = KillOnDrop(&state);
-        let (qmp, events) = Qmp::connect(qmp).map_err(resource("QMP connection"))?;
+        let (qmp, events) =
+            Qmp::connect(qmp, end_of_guest(&state, spec.hold.is_some())).map_err(resource("QMP connection"))?;
         let reaper = start_reaper(&state, stderr, events).map_err(resource("thread"))?;
         std::mem::forget(guard);
 
@@ -78,6 +84,7 @@ impl Vm {
             pid,
             command: shell_quoted(&command),
             by_hand: spec.by_hand(),
+            hold: spec.hold,
         })
     }
 
@@ -115,6 +122,48 @@ impl Vm {
     /// When QEMU is gone or refuses.
     pub fn inject_nmi(&self) -> Result<(), VmError> {
         self.qmp.execute("inject-nmi")
+    }
+
+    /// What it was given so that somebody can look into it.
+    #[must_use]
+    pub fn hold(&self) -> Option<&Hold> {
+        self.hold.as_ref()
+    }
+
+    /// Stops the guest where it is.
+    ///
+    /// # Errors
+    /// When QEMU is gone or refuses.
+    pub fn stop(&self) -> Result<(), VmError> {
+        self.qmp.execute("stop")
+    }
+
+    /// Lets a guest that was stopped go on.
+    ///
+    /// # Errors
+    /// When QEMU is gone or refuses, as it does where the guest has ended.
+    pub fn resume(&self) -> Result<(), VmError> {
+        self.qmp.execute("cont")
+    }
+
+    /// Writes the guest's memory to a file, as an ELF core that crash(8), drgn and gdb open; gives its length.
+    ///
+    /// The guest stands still meanwhile. QEMU may write to no file, so that it is given a pipe.
+    ///
+    /// # Errors
+    /// When QEMU is gone or refuses, or the file cannot be written.
+    pub fn dump(&self, mut file: File) -> Result<u64, VmError> {
+        let resource = |source| VmError::Resource { what: "memory dump", source };
+        let (reader, writer) = io::pipe().map_err(resource)?;
+        let named = r#"{"fdname":"dump"}"#;
+        self.qmp.execute_with("getfd", named, Some(writer.as_fd()), DUMP_TIMEOUT)?;
+        drop(writer);
+        let copy = thread::Builder::new().name("dump".into()).spawn(move || copy_with_holes(reader, &mut file));
+        let copy = copy.map_err(resource)?;
+        let arguments = r#"{"paging":false,"protocol":"fd:dump"}"#;
+        // After an error the pipe may be open still, and the copy is left to its end rather than waited for.
+        self.qmp.execute_with("dump-guest-memory", arguments, None, DUMP_TIMEOUT)?;
+        copy.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())).map_err(resource)
     }
 
     /// Kills QEMU, if it is alive. [`Self::wait`] then tells how the VM ended.
@@ -200,6 +249,20 @@ impl Drop for KillOnDrop<'_> {
     fn drop(&mut self) {
         self.0.kill();
         let _ = self.0.reap();
+    }
+}
+
+/// How long a dump may take: some gigabytes on a disk that is slow.
+const DUMP_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// With its guest's end a VM has ended, also where QEMU lives on and holds it.
+fn end_of_guest(state: &Arc<State>, held: bool) -> impl Fn(&Ended) + Send + 'static {
+    let state = Arc::clone(state);
+    move |told| {
+        if held {
+            lock(&state.ended).get_or_insert_with(|| told.clone());
+            state.changed.notify_all();
+        }
     }
 }
 

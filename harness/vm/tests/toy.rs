@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kernrig_vm::{Accelerator, BootFile, Ended, Launcher, Machine, VmSpec, find_qemu};
+use kernrig_vm::{Accelerator, BootFile, Ended, Hold, Launcher, Machine, VmSpec, find_qemu};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far more than anything here takes: reached only when something hangs.
@@ -49,6 +50,7 @@ fn spec(kernel: &[u8]) -> VmSpec {
         cmdline: "console=ttyS0".into(),
         memory_mib: 64,
         cpus: 1,
+        hold: None,
     }
 }
 
@@ -167,4 +169,31 @@ fn no_qemu_outlives_a_harness_that_is_killed() {
         assert!(Instant::now() < deadline, "QEMU {pid} lives on");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_held_vm_stays_when_its_guest_ends_and_gives_its_memory_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let hold = Hold::with_ports(folder.path(), true).unwrap();
+    let launcher = Launcher::new().unwrap();
+    let vm = launcher.launch(VmSpec { hold: Some(hold.clone()), ..spec(&toy_kernel(RESET)) }).unwrap();
+    assert_eq!(vm.wait_timeout(LONG), Some(Ended::Reset));
+
+    let path = folder.path().join("memory");
+    let length = vm.dump(std::fs::File::create(&path).unwrap()).unwrap();
+    assert!(length > 64 << 20, "{length}");
+    let mut start = [0; 4];
+    std::fs::File::open(&path).unwrap().read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"\x7fELF");
+
+    let mut debugger = UnixStream::connect(hold.gdb().unwrap()).unwrap();
+    debugger.write_all(b"+$?#3f").unwrap();
+    let mut answer = [0; 2];
+    debugger.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"+$", "the debugger's port acknowledges and answers");
+    assert!(first_line(UnixStream::connect(hold.qmp().unwrap()).unwrap()).contains("QMP"));
+    assert!(vm.resume().is_err() || vm.ended().is_some(), "a guest that has ended does not go on");
+    let pid = vm.pid();
+    drop((debugger, vm));
+    assert!(!Path::new(&format!("/proc/{pid}")).exists());
 }

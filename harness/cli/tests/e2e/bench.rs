@@ -39,6 +39,7 @@ impl Bench {
             cmdline: format!("{} {CMDLINE}", base_cmdline(Accelerator::Tcg, Boot::Fast)),
             memory_mib: 512,
             cpus: 1,
+            hold: None,
         }
     }
 

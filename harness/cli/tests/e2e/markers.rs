@@ -25,6 +25,7 @@ fn spec(kernel: &Kernel) -> VmSpec {
         cmdline: base_cmdline(Accelerator::Tcg, Boot::Fast),
         memory_mib: 512,
         cpus: 1,
+        hold: None,
     }
 }
 
