@@ -11,8 +11,8 @@ use kernrig_image::Payload;
 use kernrig_kernels::Kernel;
 use kernrig_plan::{BenignList, Reading, Suite};
 use kernrig_report::Model;
-use kernrig_run::{Run, Settings};
-use kernrig_vm::Launcher;
+use kernrig_run::{Keeper, Run, Settings};
+use kernrig_vm::{Boot, Launcher};
 
 use crate::args::{Accel, Global};
 use crate::failure::{Failure, chain};
@@ -29,6 +29,10 @@ pub(crate) struct Options {
     /// When the command began: what deadline and duration count from.
     pub(crate) started: Instant,
     pub(crate) accel: Accel,
+    /// With which words of its own a kernel is booted: those that save time, or none of them.
+    pub(crate) boot: Boot,
+    /// Who is given each VM, after each test, before it is ended.
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
     /// VMs side by side; at least one.
     pub(crate) jobs: usize,
     pub(crate) deadline: Option<Duration>,
@@ -64,6 +68,7 @@ impl Laboratory {
         let settings = Settings {
             qemu: options.qemu,
             accelerator: probe.accelerator,
+            boot: options.boot,
             jobs: options.jobs.max(1),
             guest: kernrig_guest::GUEST,
             payloads: options.payloads,
@@ -71,6 +76,7 @@ impl Laboratory {
             consoles: Some(out.consoles()),
             deadline: deadline.clone(),
             cancel: Arc::clone(&signals.cancel),
+            keeper: options.keeper,
         };
         let (of_a_kernel, cells) = options.cells;
         let progress = Progress::new(screen, global.verbose, of_a_kernel);

@@ -7,6 +7,7 @@ mod answer;
 mod channel;
 mod clock;
 mod console;
+mod keep;
 mod ports;
 mod schedule;
 mod session;
@@ -16,6 +17,7 @@ mod timing;
 mod transcript;
 mod trial;
 
+pub use keep::{Keeper, Kept};
 pub use schedule::{Run, Settings, jobs};
 pub use symbols::symbols_of;
 pub use trial::Trial;

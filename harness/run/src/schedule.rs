@@ -9,8 +9,9 @@ use std::time::Instant;
 use kernrig_events::Event;
 use kernrig_image::Payload;
 use kernrig_plan::{BenignList, Reading, Suite};
-use kernrig_vm::{Accelerator, Launcher};
+use kernrig_vm::{Accelerator, Boot, Launcher};
 
+use crate::keep::Keeper;
 use crate::suite::Driver;
 use crate::symbols::OwnSymbols;
 use crate::timing::{Limits, Timing};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub qemu: PathBuf,
     /// The accelerator that was found to work.
     pub accelerator: Accelerator,
+    /// With which words of its own a kernel is booted.
+    pub boot: Boot,
     /// VMs side by side.
     pub jobs: usize,
     /// The guest binary.
@@ -39,6 +42,8 @@ pub struct Settings {
     pub deadline: Option<(Instant, String)>,
     /// Set to stop the run: what runs is ended, what is left is reported as not reached.
     pub cancel: Arc<AtomicBool>,
+    /// Who is given each VM, after each test, before it is ended.
+    pub keeper: Option<Arc<dyn Keeper>>,
 }
 
 /// A run: workers that take suites and send events.

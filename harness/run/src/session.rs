@@ -264,6 +264,22 @@ impl Session {
         (self.console, how)
     }
 
+    /// The VM itself.
+    pub(crate) fn vm(&self) -> &Vm {
+        &self.vm
+    }
+
+    /// Takes in what comes out of the ports until nothing does.
+    pub(crate) fn listen(&mut self) {
+        let until = Instant::now() + self.timing.marker();
+        while Instant::now() < until {
+            let before = self.console.bytes;
+            if self.receive(until).is_err() || self.console.bytes == before {
+                break;
+            }
+        }
+    }
+
     /// The QEMU command, for a user to try by hand.
     pub(crate) fn by_hand(&self) -> String {
         self.vm.by_hand().to_owned()
@@ -271,6 +287,10 @@ impl Session {
 
     /// An NMI makes a stock kernel with `unknown_nmi_panic` print where it is, even with interrupts off.
     fn provoke(&mut self) -> Result<(), VmError> {
+        if self.vm.hold().is_some() && self.console.has_oops(self.number) {
+            self.console.finish();
+            return Ok(());
+        }
         self.console.provoke();
         let asked = self.vm.inject_nmi();
         if asked.is_ok() {
@@ -388,6 +408,8 @@ impl Session {
                 self.transcript.channel(&channel);
                 self.pending.extend(self.cutter.push(&channel));
             }
+            // A VM that is held keeps its ports open when its guest has ended.
+            Input::Silence if self.vm.ended().is_some() => self.closed = true,
             Input::Silence => self.console.idle(),
             Input::Closed => self.closed = true,
         }

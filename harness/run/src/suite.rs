@@ -12,8 +12,9 @@ use kernrig_events::{Class, Event, Outcome, Verdict};
 use kernrig_image::Payload;
 use kernrig_klog::{Report, Severity};
 use kernrig_plan::{BOOT, Cell, Decision, END, Evidence, Reading, Suite, judge};
-use kernrig_vm::{Boot as BootWords, BootFile, Launcher, Machine, VmSpec, base_cmdline};
+use kernrig_vm::{BootFile, Launcher, Machine, VmSpec, base_cmdline};
 
+use crate::keep::Kept;
 use crate::schedule::Settings;
 use crate::session::{Session, Stop};
 use crate::symbols::OwnSymbols;
@@ -72,6 +73,7 @@ impl Driver<'_> {
         };
         let mut boot: Option<Outcome> = None;
         let mut end = Vec::new();
+        let mut last = 0;
         let mut failures = 0;
         while !left.is_empty() {
             if let Some(reason) = self.limits.forbid(self.timing.boot()) {
@@ -81,6 +83,7 @@ impl Driver<'_> {
             match self.boot(&files) {
                 Boot::Up(session, vm) => {
                     failures = 0;
+                    last = vm;
                     let outcome = self.run_in(*session, vm, &mut left, &mut end);
                     keep_worse(&mut boot, outcome);
                 }
@@ -101,7 +104,7 @@ impl Driver<'_> {
         if let Some(outcome) = boot {
             self.emit(Event::TestFinished(outcome));
         }
-        self.say_end(end);
+        self.say_end(end, last);
     }
 
     fn boot_files(&self, cells: &VecDeque<&Cell>) -> Result<BootFiles, String> {
@@ -170,9 +173,10 @@ impl Driver<'_> {
             machine: Machine::pc(self.settings.accelerator),
             kernel: files.kernel.clone(),
             initramfs: files.initramfs.clone(),
-            cmdline: format!("{} {}", base_cmdline(self.settings.accelerator, BootWords::Fast), variant.cmdline),
+            cmdline: format!("{} {}", base_cmdline(self.settings.accelerator, self.settings.boot), variant.cmdline),
             memory_mib: variant.memory_mib,
             cpus: variant.cpus,
+            hold: self.settings.keeper.as_ref().map(|keeper| keeper.hold()).transpose()?,
         };
         let machine = self.launcher.launch(spec).map_err(|e| e.to_string())?;
         self.emit(Event::VmStarted {
@@ -303,12 +307,16 @@ impl Driver<'_> {
         outcome.reports = reports;
         outcome.console = session.console.take_excerpt();
         outcome.vm = vm;
+        let asked = self.settings.keeper.as_ref().map(|keeper| (keeper, outcome.clone()));
         self.emit(Event::TestFinished(outcome));
+        if let Some((keeper, outcome)) = asked {
+            keeper.keep(&outcome, &mut Kept::new(session, self.suite.probe));
+        }
         fit
     }
 
-    /// What showed when no test was running: laid at the kernel as a whole, saying after what it came.
-    fn say_end(&self, end: Vec<(String, Report)>) {
+    /// What showed when no test was running: laid at the kernel as a whole, and at its last VM, saying after what it came.
+    fn say_end(&self, end: Vec<(String, Report)>, vm: u32) {
         if end.is_empty() {
             return;
         }
@@ -319,6 +327,7 @@ impl Driver<'_> {
         let mut outcome = self.outcome(END, verdict);
         outcome.diagnostics = end.iter().map(|(after, r)| format!("after {after}: {}", r.title)).collect();
         outcome.reports = end.into_iter().map(|(_, r)| r).collect();
+        outcome.vm = vm;
         self.emit(Event::TestFinished(outcome));
     }
 

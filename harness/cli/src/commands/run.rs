@@ -48,6 +48,8 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
         qemu,
         started,
         accel: args.accel,
+        boot: kernrig_vm::Boot::Fast,
+        keeper: None,
         jobs: jobs(args, &order.variants),
         deadline: args.deadline,
         payloads: Arc::clone(&order.payloads),
