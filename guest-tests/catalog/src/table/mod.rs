@@ -2,6 +2,7 @@
 //!
 //! A version is the first release whose mainline has the feature, from the man page or the commit named beside it.
 
+mod bug_docker_407;
 mod cgroup1_control;
 mod cgroup1_memory;
 mod cgroup1_oom;
@@ -74,6 +75,7 @@ pub const GROUPS: &[&[Test]] = &[
     security::TESTS,
     container::TESTS,
     churn::TESTS,
+    bug_docker_407::TESTS,
     selftests::TESTS,
 ];
 

@@ -1,5 +1,6 @@
 //! The tests, by name.
 
+mod bug;
 mod census;
 mod cgroup;
 mod checkpoint;
@@ -59,4 +60,5 @@ pub(crate) const GROUPS: &[&[Entry]] = &[
     security::TESTS,
     container::TESTS,
     churn::TESTS,
+    bug::docker_407::TESTS,
 ];

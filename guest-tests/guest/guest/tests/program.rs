@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::sys::{self, Errno, Fd, c_string, call, nr, open};
+use crate::sys::{self, Errno, Fd, Thread, c_string, call, nr, open};
 use crate::test_api::{OrStop as _, Stop};
 
 /// Writes a byte to descriptor 1, reads one from descriptor 0, ends with its PID as exit code.
@@ -19,6 +19,37 @@ const TELL_WAIT_EXIT: &[u8] = &[
     0x0f, 0x05, // syscall
     0x89, 0xc7, // mov edi, eax
     0xb8, 231, 0, 0, 0, // mov eax, exit_group
+    0x0f, 0x05, // syscall
+];
+
+/// Forks eight children that exit at once, reaps all, ends with exit code PID * 16 + how many it reaped.
+pub(crate) const REAP_EIGHT: &[u8] = &[
+    0xbb, 8, 0, 0, 0, // mov ebx, 8
+    0x45, 0x31, 0xe4, // xor r12d, r12d
+    0xb8, 57, 0, 0, 0, // fork: mov eax, fork
+    0x0f, 0x05, // syscall
+    0x85, 0xc0, // test eax, eax
+    0x74, 47, // jz child
+    0xff, 0xcb, // dec ebx
+    0x75, 0xf1, // jnz fork
+    0xb8, 61, 0, 0, 0, // wait: mov eax, wait4
+    0x83, 0xcf, 0xff, // or edi, -1
+    0x31, 0xf6, // xor esi, esi
+    0x31, 0xd2, // xor edx, edx
+    0x45, 0x31, 0xd2, // xor r10d, r10d
+    0x0f, 0x05, // syscall
+    0x85, 0xc0, // test eax, eax
+    0x7e, 5, // jle done: no child is left
+    0x41, 0xff, 0xc4, // inc r12d
+    0xeb, 0xe6, // jmp wait
+    0xb8, 39, 0, 0, 0, // done: mov eax, getpid
+    0x0f, 0x05, // syscall
+    0xc1, 0xe0, 4, // shl eax, 4
+    0x44, 0x01, 0xe0, // add eax, r12d
+    0x89, 0xc7, // mov edi, eax
+    0xeb, 2, // jmp exit
+    0x31, 0xff, // child: xor edi, edi
+    0xb8, 231, 0, 0, 0, // exit: mov eax, exit_group
     0x0f, 0x05, // syscall
 ];
 
@@ -60,6 +91,19 @@ pub(crate) fn install_code(path: &str, code: &[u8], mode: u32) -> Result<(), Sto
 pub(crate) fn set_pipes(input: &Fd, output: &Fd) -> Result<(), Stop> {
     sys::dup2(input, 0).or_fail("dup2 to 0")?;
     sys::dup2(output, 1).or_fail("dup2 to 1")
+}
+
+/// Becomes the program by way of a second thread while the first one, which the process is known by, waits for it; comes
+/// back only with why not.
+pub(crate) fn become_program_by_thread(path: &'static str) -> Stop {
+    let started = Thread::start(move || {
+        become_program(path);
+    });
+    match started.or_fail("start a thread") {
+        Ok(thread) => thread.join(),
+        Err(stop) => return stop,
+    }
+    Stop::Fail("exec by a thread came back".into())
 }
 
 /// `execve` without arguments and environment; comes back only with why not.

@@ -9,17 +9,17 @@ use crate::tests::census::Census;
 use crate::tests::peer::Peer;
 
 /// One worker's place in the loop.
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// Of the worker, from 0.
-    pub(super) worker: u64,
+    pub(crate) worker: u64,
     /// Of the round, different for each of all workers.
-    pub(super) round: u64,
+    pub(crate) round: u64,
     state: u64,
 }
 
 impl Turn {
     /// The next random number below `bound` (splitmix64).
-    pub(super) fn random(&mut self, bound: u64) -> u64 {
+    pub(crate) fn random(&mut self, bound: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.state;
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,7 +30,7 @@ impl Turn {
 
 /// Runs `iterations` rounds in all by `workers` processes, and for `seconds` in any case; then nothing may be left, and
 /// the kernel must still make what containers are made of.
-pub(super) fn churn(ctx: &Ctx, round: impl Fn(&mut Turn) -> Check) -> Check {
+pub(crate) fn churn(ctx: &Ctx, round: impl Fn(&mut Turn) -> Check) -> Check {
     // Once before the count: it warms what the kernel keeps.
     let before = Census::warm(|| in_child(0, || round(&mut Turn { worker: 0, round: 0, state: ctx.param("seed") })))?;
     let workers: Vec<Peer> =

@@ -1,6 +1,6 @@
 //! Loops that hunt for races and leaks: the same small thing again and again, by several processes, and then a count.
 
-mod driver;
+pub(crate) mod driver;
 mod groups;
 mod mounts;
 mod namespaces;

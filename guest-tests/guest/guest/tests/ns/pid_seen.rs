@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::files;
-use crate::sys::{self, End, Errno, Fd, Thread, arg, call, clone, net, nr, reboot, sig};
+use crate::sys::{self, End, Errno, Fd, arg, call, clone, net, nr, reboot, sig};
 use crate::test_api::{Check, Ctx, OrStop as _, Stop, time_left};
 use crate::tests::ns::pid::{fork, reap, stay};
 use crate::tests::peer::{Link, Peer};
@@ -254,12 +254,7 @@ fn init_that_execs(input: &Fd, output: &Fd) -> Check {
         stay()
     })?;
     program::set_pipes(input, output)?;
-    Thread::start(|| {
-        program::become_program(PROGRAM);
-    })
-    .or_fail("start a thread")?
-    .join();
-    fail!("exec by a thread came back")
+    Err(program::become_program_by_thread(PROGRAM))
 }
 
 /// Init exits with children of all sorts: alive, zombies, stopped; its parent's `wait` comes back and they are gone.

@@ -1,0 +1,3 @@
+//! Bugs that kernels had and that hit containers: each a test that passes on a good kernel, and hunts when turned up.
+
+pub(crate) mod docker_407;
