@@ -30,7 +30,8 @@ const REPORTING: &[&str] = &[
     "*assertfail*", "__phys_addr*", "seqprop_assert*",
     // The lock validator and locks.
     "*lockdep*", "*lock_acquire*", "*lock_release*", "*lock_class*", "*held_locks*", "*mark_lock*", "validate_chain*",
-    "check_prev*", "check_noncircular*", "print_*bug*", "print_unlock*", "*imbalance_bug*", "print_circular*",
+    "check_prev*", "check_noncircular*", "check_deadlock*", "check_irq_usage*", "check_wait_context*", "check_flags*",
+    "hlock_*", "lock_is_held*", "lock_pin*", "lock_unpin*", "lock_downgrade*", "lock_set_*", "print_*bug*", "print_unlock*", "*imbalance_bug*", "print_circular*",
     "trace_hardirq*", "trace_softirq*", "*spin_lock*", "*spin_trylock*", "*spin_unlock*", "spin_dump*", "spin_bug*",
     "*raw_spin_rq*", "__task_rq_lock", "*read_lock*", "*read_trylock*", "*read_unlock*", "*write_lock*",
     "*write_trylock*", "*write_unlock*", "down", "*down_read*", "*down_write*", "*down_trylock*", "*up_read*",
@@ -74,7 +75,8 @@ const REPORTING: &[&str] = &[
 #[rustfmt::skip]
 const WAITING: &[&str] = &[
     "*sched*", "*_lock*", "*_slowlock*", "*down*", "*rwsem*", "*completion*", "*kthread*", "*wait*", "*synchronize*",
-    "context_switch", "*__switch_to*", "*cancel_delayed_work*", "*rcu_barrier*", "refrigerator",
+    "context_switch", "*__switch_to*", "*cancel_delayed_work*", "*rcu_barrier*", "refrigerator", "*sleep_on*", "msleep*",
+    "usleep*", "fsleep*",
 ];
 
 /// Waits that are met everywhere for one reason elsewhere: each is one bug, whatever waited.

@@ -58,6 +58,8 @@ pub(crate) struct Open {
     pub(crate) ended: bool,
     /// The lines have a time stamp or a priority before the message: those without are not the kernel's.
     stamped: bool,
+    /// Nothing but headers came yet.
+    only_headers: bool,
     /// All CPUs are asked for their stacks.
     all_cpus: bool,
     bytes: usize,
@@ -81,6 +83,7 @@ impl Open {
             traced: false,
             ended: false,
             stamped: header.has_prefix(),
+            only_headers: true,
             all_cpus: false,
             bytes: 0,
             span: 0,
@@ -104,6 +107,7 @@ impl Open {
     /// Takes a line that is no header.
     pub(crate) fn body(&mut self, line: Line, tells: bool) {
         let body = line.body();
+        self.only_headers = false;
         self.traced |= matches!(line.says, Says::Heading(_));
         self.ended |= tells && body.contains(rules::END);
         self.all_cpus |= tells && body.contains(rules::ALL_CPUS);
@@ -163,6 +167,8 @@ impl Open {
         match (self.rule.join, rule.join) {
             (Join::Alone, _) | (_, Join::Alone) => false,
             (_, Join::Stop) => self.rule.join != Join::Stop && self.led_to(line.body()),
+            // Symbolised logs give the header again for each inlined function; `PANIC: double fault` is said twice.
+            _ if std::ptr::eq(self.rule, rule) && self.only_headers => true,
             (Join::Rank(mine), Join::Rank(theirs)) => early && mine != theirs,
             // `unable to handle …` is followed by `Oops: 0000`, arm's by `Internal error: Oops`.
             (Join::Never, Join::Rank(0..=3)) => {

@@ -10,6 +10,8 @@ pub(crate) enum Look {
     Named(usize),
     /// The next line with an instruction pointer is the innermost frame.
     Pointer,
+    /// The same, but it must stand before any stack: what the line above says is being shown, not one of many.
+    PointerFirst,
     /// The next stack with a heading.
     Trace,
     /// The frames that follow, whatever stands between, up to the next heading.

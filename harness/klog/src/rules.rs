@@ -22,6 +22,7 @@ pub(crate) struct Compiled {
 pub(crate) enum Step {
     Named(usize),
     Pointer,
+    PointerFirst,
     Trace,
     Follow,
     Doubtful,
@@ -44,6 +45,7 @@ impl Compiled {
         let step = |look: &Look| match look {
             Look::Named(group) => Step::Named(*group),
             Look::Pointer => Step::Pointer,
+            Look::PointerFirst => Step::PointerFirst,
             Look::Trace => Step::Trace,
             Look::Follow => Step::Follow,
             Look::Doubtful => Step::Doubtful,

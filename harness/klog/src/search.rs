@@ -112,7 +112,13 @@ impl Search<'_> {
     fn step(&self, step: &Step, cursor: &mut Cursor<'_>, found: &mut Vec<String>) -> Option<()> {
         match step {
             Step::Named(group) => found.push(trace::plain(self.caught.get(*group)?.as_str()).to_owned()),
-            Step::Pointer => {
+            Step::Pointer | Step::PointerFirst => {
+                let telling = |line: &&Line| matches!(line.says, Says::Pointer(_) | Says::Heading(_));
+                let stack_first =
+                    cursor.rest.iter().find(telling).is_none_or(|line| matches!(line.says, Says::Heading(_)));
+                if matches!(step, Step::PointerFirst) && stack_first {
+                    return None;
+                }
                 let line = cursor.skip_past(|line| matches!(line.says, Says::Pointer(_)))?;
                 if let Says::Pointer(Some(name)) = &line.says {
                     found.push(trace::plain(name).to_owned());

@@ -6,7 +6,7 @@
 use crate::Severity::{Oops, Panic, Warning};
 use crate::rule::Choose::{Entry, Waiter};
 use crate::rule::Join::{Alone, Rank, Stop};
-use crate::rule::Look::{After, Doubtful, Follow, Line, Locks, Named, Pointer, Trace};
+use crate::rule::Look::{After, Doubtful, Follow, Line, Locks, Named, Pointer, PointerFirst, Trace};
 use crate::rule::Trust::{Bare, Never};
 use crate::rule::{Look, Rule, rule};
 
@@ -24,6 +24,8 @@ const STALL: &[&[Look]] = &[
     &[After("Exception stack"), Follow],
     &[After("el1h_64_irq"), Follow],
     &[After("el1_irq"), Follow],
+    // Since 6.1 the registers come without what interrupted them; so do those of a CPU that was sent an NMI.
+    &[PointerFirst, Follow],
 ];
 /// Where the lock was being taken; else the locks held, and then where they were taken.
 const LOCK: &[&[Look]] = &[&[After("trying to acquire"), Locks]];
@@ -87,7 +89,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule("paging-request", Oops, "nable to handle kernel", r"Unable to handle kernel (access to user memory)",
         "BUG: unable to handle kernel {1} in {at}")
         .look(TRAP).wider(ACCESS),
-    rule("paging-request", Oops, "nable to handle", r"(?:BUG: )?[Uu]nable to handle (?:kernel )?(?:paging request|page fault|data access)|Unable to handle kernel (?:write to read-only|execute from) memory",
+    rule("paging-request", Oops, "nable to handle", r"(?:BUG: )?[Uu]nable to handle (?:kernel )?(?:paging request|page fault|data access|instruction fetch|pointer dereference)|Unable to handle kernel (?:write to read-only|execute from non-executable|read from unreadable) memory",
         "BUG: unable to handle kernel paging request in {at}")
         .look(TRAP).wider(ACCESS),
     rule("paging-request", Oops, "nable to handle", r"BUG: [Uu]nable to handle kernel",
@@ -124,10 +126,18 @@ pub(crate) const RULES: &[Rule] = &[
     rule("kernel-BUG", Oops, "ernel BUG", r"[kK]ernel BUG at ",
         "kernel BUG in {at}")
         .join(Rank(4)).look(TRAP).skip(&["skb_*"]),
+    // Rust's own panic, which ends in a `kernel BUG at rust/helpers/bug.c`.
+    rule("rust-panic", Oops, "rust_kernel: panicked", r"rust_kernel: panicked at [^ ]",
+        "{detail} in {at}")
+        .detail(r"^([^ -].*)$").join(Rank(6)).look(TRAP),
+    // riscv's and mips's second line, or all there is.
+    rule("kernel-BUG", Oops, "ernel ", r"^Kernel (?:BUG ?|bug detected ?)\[#[0-9]+\]",
+        "kernel BUG in {at}")
+        .join(Rank(3)).look(TRAP).skip(&["skb_*"]),
     rule("invalid-opcode", Oops, "invalid opcode: ", r"invalid opcode: ",
         "invalid opcode in {at}")
         .join(Rank(3)).look(TRAP),
-    rule("exception", Oops, ": 0000 [#", r"^(?:Oops: )?(int3|debug|coprocessor segment overrun|invalid TSS|segment not present|alignment check|control protection|machine check|bounds|simd exception)(?:: | fault: ).*\[#[0-9]+\]",
+    rule("exception", Oops, ": 0000 [#", r"^(?:Oops: )?(int3|debug|coprocessor segment overrun|invalid TSS|segment not present|alignment check|control protection|machine check|bounds|simd exception|fpu exception|iret exception)(?:: | fault: ).*\[#[0-9]+\]",
         "{1} in {at}")
         .look(TRAP),
     // arm and arm64 (`PC is at`, `pc :`).
@@ -310,6 +320,30 @@ pub(crate) const RULES: &[Rule] = &[
     rule("WARNING", Warning, "WARNING: kernel stack", r"WARNING: kernel stack (?:regs|frame pointer) .* has bad",
         "WARNING: kernel stack regs has bad value")
         .bare(),
+
+    // powerpc's, to 4.x.
+    rule("WARNING", Warning, "Badness at", r"^Badness at [^ ]+:[0-9]+",
+        "WARNING in {at}")
+        .look(&[&[Pointer, Trace], &[Trace]]),
+
+    // ---- What subsystems say with a stack and without a word of their kind. ----
+    rule("irq", Warning, ": nobody cared", r"^irq [0-9]+: nobody cared",
+        "irq: nobody cared")
+        .bare(),
+    rule("irq", Warning, "handler type mismatch", r"^(?:genirq: )?IRQ handler type mismatch",
+        "IRQ handler type mismatch in {at}")
+        .skip(&["*setup_irq*", "*request_threaded_irq*", "*request_irq*"]),
+    rule("RTNL", Warning, "RTNL: assertion failed", r"^RTNL: assertion failed at",
+        "RTNL: assertion failed in {at}"),
+    rule("stack-overflow", Oops, ": stack overflow", r"^do_IRQ: stack overflow",
+        "stack overflow in {at}")
+        .skip(&["do_IRQ", "handle_irq"]).choose(Entry).wider(OVERFLOW),
+    rule("sysctl", Warning, "sysctl table check failed", r"^sysctl table check failed",
+        "sysctl table check failed")
+        .bare(),
+    rule("machine-check", Oops, "Machine Check Exception", r"CPU [0-9]+: Machine Check Exception:",
+        "machine check exception")
+        .join(Alone).bare(),
 
     // ---- Panics. ----
     rule("panic", Panic, "Kernel panic", r"Kernel panic - not syncing: corrupted stack end detected inside scheduler",

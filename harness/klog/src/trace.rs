@@ -100,7 +100,7 @@ fn pointer(line: &str) -> Option<Says> {
         return None;
     }
     if let Some(caught) = POINTER.captures(line) {
-        return Some(Says::Pointer(caught.get(1).map(|name| cut(name.as_str()).to_owned())));
+        return Some(Says::Pointer(caught.get(1).map(|name| spelt(name.as_str()))));
     }
     POINTER_NOWHERE.is_match(line).then_some(Says::Pointer(None))
 }
@@ -160,7 +160,7 @@ fn frame(text: &str) -> Option<Frame> {
         || after.strip_prefix(')').unwrap_or(after).starts_with(" from ")
         || after.strip_prefix(' ').is_some_and(source);
     let unreliable = after.ends_with("(unreliable)");
-    (fits && end > 0).then(|| Frame { name: cut(name).to_owned(), reliable: reliable && !unreliable, from })
+    (fits && end > 0).then(|| Frame { name: spelt(name), reliable: reliable && !unreliable, from })
 }
 
 /// What follows a mark such as `<IRQ>`, and an opening parenthesis.
@@ -216,9 +216,15 @@ pub(crate) fn taint(line: &str) -> Option<&str> {
     Some(TAINT.captures(line)?.get(1)?.as_str())
 }
 
-fn cut(name: &str) -> &str {
+/// The name as its source spells it, bounded: Rust's are printed mangled. Their hash differs from build to build.
+fn spelt(name: &str) -> String {
+    let readable = (name.starts_with("_R") && name.len() <= 512)
+        .then(|| rustc_demangle::try_demangle(name).ok())
+        .flatten()
+        .map(|demangled| format!("{demangled:#}"));
+    let name = readable.as_deref().unwrap_or(name);
     let end = (0..=name.len().min(MAX_NAME)).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
-    name.get(..end).unwrap_or("")
+    name.get(..end).unwrap_or("").to_owned()
 }
 
 /// A function's name without what compilers put behind it: `.isra.0`, `.part.4`, `.constprop.1`, `.cold`.

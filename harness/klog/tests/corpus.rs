@@ -141,6 +141,25 @@ fn syzkaller_s_titles() {
     assert!(share(all.corrupted) >= 0.95, "corrupted: {all:?}");
 }
 
+/// What a log says in its own words, and the kind that is; of several that fit, the first.
+const SAID: &[(&str, &str)] = &[
+    ("Kernel panic - not syncing: hung_task", "panic"),
+    ("WARNING: at ", "WARNING"),
+    ("WARNING: CPU: ", "WARNING"),
+    ("possible recursive locking", "lockdep"),
+    ("possible circular locking", "lockdep"),
+    ("inconsistent lock state", "lockdep"),
+    ("suspicious RCU usage", "lockdep"),
+    ("suspicious rcu_dereference_check", "lockdep"),
+    ("lock held when returning", "lockdep"),
+    ("Poison overwritten", "slab-corruption"),
+    ("Objects remaining", "slab-corruption"),
+    ("kernel BUG at", "kernel-BUG"),
+    ("NULL pointer dereference", "NULL-deref"),
+    ("paging request", "paging-request"),
+    ("general protection fault", "GPF"),
+];
+
 #[test]
 fn satyr_s_oopses() {
     let Some(folder) = corpus("satyr_s_oopses") else { return };
@@ -151,12 +170,17 @@ fn satyr_s_oopses() {
         .filter_map(|line| line.split_once('\t'))
         .map(|(file, rest)| (file, rest.split('\t').next().unwrap_or("")))
         .collect();
-    let (mut named, mut right) = (0, Vec::new());
+    let (mut named, mut right, mut wrong_kinds) = (0, Vec::new(), Vec::new());
     for entry in fs::read_dir(folder.join("satyr")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let found = parse(&String::from_utf8_lossy(&fs::read(&path).unwrap()));
         assert!(!found.is_empty(), "{name}: no report");
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        let said = SAID.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind);
+        if said != Some(found[0].kind.as_str()) {
+            wrong_kinds.push(format!("{name}: {said:?} is said, {:?} was found", found[0].kind));
+        }
         let Some(wanted) = first.get(name.as_str()).filter(|wanted| !wanted.is_empty()) else { continue };
         named += 1;
         let top = found.iter().find_map(|report| report.stack.first()).map(|frame| frame.function.as_str());
@@ -167,6 +191,7 @@ fn satyr_s_oopses() {
         }
     }
     println!("satyr: {} of {named} first functions", right.len());
+    assert_eq!(wrong_kinds, Vec::<String>::new());
     assert!(right.len() * 100 >= named * 95, "{right:?}");
 }
 
