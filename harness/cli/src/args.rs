@@ -133,6 +133,14 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(range(&MEMORY_MIB)))]
     pub(crate) memory: Option<u32>,
 
+    /// Run a test whose verdict is bad again, alone in a fresh VM, up to N times; every outcome is kept
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) retries: u32,
+
+    /// What a test counts as that was bad and then was not; it is called flaky in every report either way
+    #[arg(long, value_name = "AS", default_value = "pass", env = "KERNRIG_FLAKY")]
+    pub(crate) flaky: Flaky,
+
     /// Where results.jsonl and the consoles go
     #[arg(long, value_name = "DIR", default_value = "kernrig-out", env = "KERNRIG_OUT")]
     pub(crate) out: PathBuf,
@@ -237,6 +245,15 @@ pub(crate) enum Accel {
     Tcg,
     /// KVM, untried.
     Kvm,
+}
+
+/// What a flake counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Flaky {
+    /// A pass.
+    Pass,
+    /// A failure: exit code 1.
+    Fail,
 }
 
 /// Arguments of `kernrig list`.

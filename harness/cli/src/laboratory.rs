@@ -36,6 +36,8 @@ pub(crate) struct Options {
     /// VMs side by side; at least one.
     pub(crate) jobs: usize,
     pub(crate) deadline: Option<Duration>,
+    /// How often a cell is run again while its verdict is bad.
+    pub(crate) retries: u32,
     /// Programs of the user's own that suites may have.
     pub(crate) payloads: Arc<[(Payload, Reading)]>,
     pub(crate) benign: BenignList,
@@ -70,6 +72,7 @@ impl Laboratory {
             accelerator: probe.accelerator,
             boot: options.boot,
             jobs: options.jobs.max(1),
+            retries: options.retries,
             guest: kernrig_guest::GUEST,
             payloads: options.payloads,
             benign: Arc::new(options.benign),
@@ -185,13 +188,15 @@ impl Log {
     /// Takes events until there can be no more. If one cannot be written the run is stopped, and the rest is neither
     /// shown nor reported.
     fn drain(&mut self, events: &Receiver<Event>, cancel: &AtomicBool) -> Result<Vec<Outcome>, Failure> {
-        let mut outcomes = Vec::new();
+        let mut outcomes: Vec<Outcome> = Vec::new();
         let mut failed = None;
         for event in events {
             if failed.is_some() {
                 continue;
             }
             if let Event::TestFinished(outcome) = &event {
+                // What was run again takes the place of what came of its first run.
+                outcomes.retain(|o| outcome.earlier.is_empty() || o.cell != outcome.cell);
                 outcomes.push(outcome.clone());
             }
             if let Err(failure) = self.take(event) {

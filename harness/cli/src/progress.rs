@@ -65,7 +65,7 @@ impl Progress {
             Event::KernelUnavailable { .. } => Some(coloured(line(event)?, Class::Harness)),
             Event::TestFinished(outcome) => {
                 let text = line(event).filter(|_| self.tells(outcome))?;
-                Some(coloured(text, outcome.verdict.class()))
+                Some(coloured(text, if outcome.flaky() { Class::Harness } else { outcome.verdict.class() }))
             }
             Event::VmStarted { vm, command, .. } if self.verbose => Some(format!("vm {vm}: {command}")),
             Event::VmEnded { vm, how } if self.verbose => Some(format!("vm {vm} ended: {}", clean_line(how, WIDEST))),
@@ -77,7 +77,7 @@ impl Progress {
     fn tells(&self, outcome: &Outcome) -> bool {
         let unexpected = matches!(outcome.verdict, Verdict::UnexpectedPass { .. });
         let bad = matches!(outcome.verdict.class(), Class::Bad | Class::Harness);
-        self.bars.is_none() || self.verbose || bad || unexpected
+        self.bars.is_none() || self.verbose || bad || unexpected || outcome.flaky()
     }
 }
 
@@ -104,7 +104,9 @@ impl Bars {
                     bar.set_message(format!("{} {}", place(&cell.kernel, &cell.variant), cell.test));
                 }
             }
-            Event::TestFinished(outcome) if !outcome.cell.test.starts_with("vm::") => self.overall.inc(1),
+            Event::TestFinished(outcome) if !outcome.cell.test.starts_with("vm::") && outcome.earlier.is_empty() => {
+                self.overall.inc(1);
+            }
             Event::VmEnded { vm, .. } => {
                 if let Some(bar) = self.vms.remove(vm) {
                     bar.finish_and_clear();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kernrig_klog::Report;
 use serde::{Deserialize, Serialize};
 
-use crate::Verdict;
+use crate::{Class, Verdict};
 
 /// A cell: kernel × variant × test.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,6 +75,61 @@ pub struct Outcome {
     pub console: String,
     /// Number of the VM within the run it ran in; 0 if in none.
     pub vm: u32,
+    /// What came before, in order, where the cell was run again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Attempt>,
+    /// It was bad before and is not now. In the record for whoever reads it by hand: [`Outcome::after`] sets it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flaky: bool,
+}
+
+/// A run of a cell that was not its last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// What came of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Diagnostic lines of the test.
+    pub diagnostics: Vec<String>,
+    /// The kernel's complaints.
+    pub reports: Vec<Report>,
+    /// The console between the cell's markers.
+    pub console: String,
+    /// Number of the VM within the run.
+    pub vm: u32,
+}
+
+impl Outcome {
+    /// The outcome of a cell that was run before: all that was seen is kept.
+    #[must_use]
+    pub fn after(mut self, earlier: Vec<Attempt>) -> Self {
+        let fine = matches!(self.verdict.class(), Class::Good | Class::Neutral);
+        self.flaky = fine && earlier.iter().any(|attempt| attempt.verdict.class() == Class::Bad);
+        self.earlier = earlier;
+        self
+    }
+
+    /// Whether the same cell was bad once and fine once.
+    #[must_use]
+    pub fn flaky(&self) -> bool {
+        self.flaky
+    }
+
+    /// The cell in a word, as reports print it: `flaky`, or its verdict.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        if self.flaky { "flaky" } else { self.verdict.label() }
+    }
+
+    /// What is kept of it when the cell is run again: what came before it, and itself.
+    #[must_use]
+    pub fn into_attempts(self) -> Vec<Attempt> {
+        let Self { verdict, seconds, diagnostics, reports, console, vm, mut earlier, .. } = self;
+        earlier.push(Attempt { verdict, seconds, diagnostics, reports, console, vm });
+        earlier
+    }
 }
 
 /// One result that a payload gave.
@@ -148,7 +203,8 @@ pub enum Event {
         /// The VM it runs in.
         vm: u32,
     },
-    /// A cell has its final verdict.
+    /// A cell has a verdict. It comes once more where the cell was run again: an outcome with `earlier` attempts takes
+    /// the place of what was said of its cell before.
     TestFinished(Outcome),
     /// A VM is gone.
     VmEnded {

@@ -3,5 +3,5 @@
 mod event;
 mod verdict;
 
-pub use event::{CellId, Event, KernelInfo, Outcome, PackageInfo, Subtest, SubtestResult, place};
+pub use event::{Attempt, CellId, Event, KernelInfo, Outcome, PackageInfo, Subtest, SubtestResult, place};
 pub use verdict::{Class, Verdict};

@@ -10,6 +10,7 @@ use kernrig_klog::Report;
 
 use crate::Model;
 use crate::model::weight;
+use crate::terminal::attempts;
 use crate::xml;
 
 /// A file is closed before it grows past this: GitLab refuses 30 MB, and some proxies 25.
@@ -199,8 +200,13 @@ fn case(model: &Model, place: &str, outcomes: &[&Outcome], names: &mut Names) ->
         let others: Vec<_> = outcomes.iter().skip(1).map(|o| o.verdict.label()).collect();
         message = format!("{message} (ran {} times, also: {})", outcomes.len(), others.join(", "));
     }
-    let (kind, cause) = (verdict.label().to_owned(), None);
+    if !outcome.earlier.is_empty() {
+        let what = if outcome.flaky() { "flaky: " } else { "" };
+        message = xml::attribute(&format!("{what}{}", attempts(outcome)), MAX_MESSAGE);
+    }
+    let (kind, cause) = (outcome.label().to_owned(), None);
     let result = match verdict {
+        _ if outcome.flaky() && model.flaky_fails => TestResult::Failure { type_: kind, message, cause },
         Verdict::UnexpectedPass { .. } if model.strict => TestResult::Failure { type_: kind, message, cause },
         Verdict::Pass | Verdict::UnexpectedPass { .. } => TestResult::Success,
         Verdict::Skip { .. } | Verdict::Known { .. } => TestResult::SkippedWithCause { type_: kind, message, cause },
@@ -212,8 +218,9 @@ fn case(model: &Model, place: &str, outcomes: &[&Outcome], names: &mut Names) ->
         | Verdict::BootFailure { .. } => TestResult::Failure { type_: kind, message, cause },
     };
     let quiet = matches!(verdict, Verdict::Pass | Verdict::Skip { .. });
-    let told = !quiet || !outcome.dirt.is_empty() || !outcome.params.is_empty();
-    let mut case = TestCase::success("", time(outcomes.iter().map(|o| o.seconds).sum()));
+    let told = !quiet || !outcome.dirt.is_empty() || !outcome.params.is_empty() || outcome.flaky();
+    let seconds = |o: &&Outcome| o.seconds + o.earlier.iter().map(|attempt| attempt.seconds).sum::<f64>();
+    let mut case = TestCase::success("", time(outcomes.iter().map(seconds).sum()));
     case.result = result;
     names.give(&mut case, &class, if name.is_empty() { "(no name)" } else { name });
     if told {
@@ -245,14 +252,27 @@ fn parts_of(place: &str, outcomes: &[&Outcome], names: &mut Names) -> Vec<TestCa
 
 /// What the test said and the console cut.
 fn out_of(outcome: &Outcome) -> String {
-    let mut lines: Vec<&str> = outcome.diagnostics.iter().map(String::as_str).collect();
+    let mut lines = Vec::new();
+    let tried = format!("{}{}", if outcome.flaky() { "flaky: " } else { "" }, attempts(outcome));
+    let heads: Vec<_> = (1..=outcome.earlier.len()).map(|at| format!("--- console of attempt {at} ---")).collect();
+    if !outcome.earlier.is_empty() {
+        lines.push(tried.as_str());
+    }
+    for (head, attempt) in heads.iter().zip(&outcome.earlier) {
+        lines.extend(attempt.diagnostics.iter().map(String::as_str));
+        lines.extend([head, attempt.console.as_str()]);
+    }
+    if !outcome.earlier.is_empty() {
+        lines.push("--- the last attempt ---");
+    }
+    lines.extend(outcome.diagnostics.iter().map(String::as_str));
     let unexpected = format!("warning: unexpected-pass: {}", outcome.verdict.explanation());
     if matches!(outcome.verdict, Verdict::UnexpectedPass { .. }) {
-        lines.insert(0, &unexpected);
+        lines.insert(0, unexpected.as_str());
     }
     let params = format!("parameters: {}", params(outcome));
     if !outcome.params.is_empty() {
-        lines.insert(0, &params);
+        lines.insert(0, params.as_str());
     }
     let dirt = format!("left behind, for no other test to see: {}", outcome.dirt.join(", "));
     if !outcome.dirt.is_empty() {
@@ -273,7 +293,8 @@ pub(crate) fn params(outcome: &Outcome) -> String {
 
 /// The kernel's complaints, each with its title and signature.
 fn err_of(outcome: &Outcome) -> String {
-    let mut reports: Vec<_> = outcome.reports.iter().collect();
+    let earlier = outcome.earlier.iter().flat_map(|attempt| &attempt.reports);
+    let mut reports: Vec<_> = earlier.chain(&outcome.reports).collect();
     if let Verdict::Crash { report } = outcome.verdict.bare()
         && !reports.contains(&&**report)
     {

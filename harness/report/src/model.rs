@@ -21,6 +21,15 @@ impl Suite {
         let undone = |o: &Outcome| o.verdict.class() == Class::Undone;
         self.outcomes.iter().any(undone) && !self.outcomes.iter().any(known)
     }
+
+    /// The outcome of a cell that was run again takes the place of what it holds already.
+    fn take(&mut self, outcome: Outcome) {
+        let same = |o: &&mut Outcome| o.cell == outcome.cell && !outcome.earlier.is_empty();
+        match self.outcomes.iter_mut().rev().find(same) {
+            Some(before) => *before = outcome,
+            None => self.outcomes.push(outcome),
+        }
+    }
 }
 
 /// A kernel that could not be had.
@@ -59,6 +68,8 @@ pub struct Model {
     pub interrupted: Option<String>,
     /// The run's last event was seen.
     pub finished: bool,
+    /// A flake counts as a failure. No event says so: whoever judges the run sets it.
+    pub flaky_fails: bool,
     /// Wall-clock seconds of the run.
     pub seconds: f64,
     /// A test that passes where a known issue says it cannot is a failure (`--strict`). No event says so: set it.
@@ -91,7 +102,7 @@ impl Model {
             }),
             Event::VmStarted { kernel, variant, .. } => drop(self.suite(kernel, variant)),
             Event::TestFinished(outcome) => {
-                self.suite(&outcome.cell.kernel, &outcome.cell.variant).outcomes.push(outcome.clone());
+                self.suite(&outcome.cell.kernel, &outcome.cell.variant).take(outcome.clone());
             }
             Event::Notice { text } => self.notices.push(text.clone()),
             Event::RunFinished { interrupted, seconds } => {
@@ -149,7 +160,7 @@ impl Model {
         let any = |class| self.outcomes().any(|outcome| self.class(&outcome.verdict) == class);
         if self.interruption().is_some() || any(Class::Harness) || self.unavailable.iter().any(|u| !u.optional) {
             2
-        } else if any(Class::Bad) {
+        } else if any(Class::Bad) || (self.flaky_fails && self.outcomes().any(Outcome::flaky)) {
             // Tests that were not reached because a kernel did not come up are that kernel's fault.
             1
         } else if self.suites.iter().any(Suite::has_holes) {

@@ -64,27 +64,37 @@ pub fn line(event: &Event) -> Option<String> {
 
 fn verdict(outcome: &Outcome) -> String {
     let place = place(&outcome.cell.kernel, &outcome.cell.variant);
-    let mut line = format!(
-        "{} {} {}",
-        outcome.verdict.label(),
-        clean_line(&place, WIDEST),
-        clean_line(&outcome.cell.test, WIDEST)
-    );
+    let mut line =
+        format!("{} {} {}", outcome.label(), clean_line(&place, WIDEST), clean_line(&outcome.cell.test, WIDEST));
     if !outcome.params.is_empty() {
         line.push_str(&format!(" [{}]", clean_line(&params(outcome), WIDEST)));
     }
     let why = clean_line(outcome.verdict.explanation(), WIDEST);
-    if !why.is_empty() {
+    if !why.is_empty() && outcome.earlier.is_empty() {
         line.push_str(": ");
         line.push_str(&why);
     }
     if !outcome.subtests.is_empty() && outcome.verdict == Verdict::Pass {
         line.push_str(&format!(": {}", parts(&outcome.subtests)));
     }
+    if !outcome.earlier.is_empty() {
+        line.push_str(&format!(" ({})", attempts(outcome)));
+    }
     if !outcome.dirt.is_empty() {
         line.push_str(&format!(" (left behind: {})", clean_line(&outcome.dirt.join(", "), WIDEST)));
     }
     line
+}
+
+/// What came of each attempt, the last one included: `attempt 1: fail: the name leaked; attempt 2: pass`.
+pub(crate) fn attempts(outcome: &Outcome) -> String {
+    let told = |(at, verdict): (usize, &Verdict)| {
+        let why = clean_line(verdict.explanation(), WIDEST / 2);
+        let colon = if why.is_empty() { "" } else { ": " };
+        format!("attempt {}: {}{colon}{why}", at + 1, verdict.label())
+    };
+    let all = outcome.earlier.iter().map(|a| &a.verdict).chain([&outcome.verdict]);
+    all.enumerate().map(told).collect::<Vec<_>>().join("; ")
 }
 
 /// How the parts of a payload did that passed as a whole.
@@ -111,7 +121,7 @@ pub fn summary(model: &Model) -> String {
     }
     let bad = |o: &Outcome| matches!(model.class(&o.verdict), Class::Bad | Class::Harness);
     let unexpected = |o: &Outcome| matches!(o.verdict, Verdict::UnexpectedPass { .. });
-    let notable = |o: &&Outcome| bad(o) || unexpected(o) || !o.dirt.is_empty();
+    let notable = |o: &&Outcome| bad(o) || unexpected(o) || !o.dirt.is_empty() || o.flaky();
     let bad: Vec<_> = model.outcomes().filter(notable).map(verdict).chain(undone(model)).collect();
     if !bad.is_empty() {
         lines.push(String::new());
@@ -186,8 +196,9 @@ fn counts(outcomes: &[Outcome]) -> String {
 fn counts_of<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> String {
     let mut counts: BTreeMap<(u8, &str), usize> = BTreeMap::new();
     for outcome in outcomes {
-        let rank = if outcome.verdict.label() == "pass" { 0 } else { 1 + outcome.verdict.class() as u8 };
-        *counts.entry((rank, outcome.verdict.label())).or_default() += 1;
+        let class = if outcome.flaky() { Class::Bad } else { outcome.verdict.class() };
+        let rank = if outcome.label() == "pass" { 0 } else { 1 + class as u8 };
+        *counts.entry((rank, outcome.label())).or_default() += 1;
     }
     if counts.is_empty() {
         return "no verdicts".into();

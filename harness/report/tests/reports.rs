@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use kernrig_events::{CellId, Event, KernelInfo, Outcome, PackageInfo, Subtest, SubtestResult, Verdict};
+use kernrig_events::{Attempt, CellId, Event, KernelInfo, Outcome, PackageInfo, Subtest, SubtestResult, Verdict};
 use kernrig_klog::{Report, Severity};
 use kernrig_report::{Model, junit, terminal};
 use quick_xml::Reader;
@@ -44,6 +44,8 @@ fn outcome(kernel: &str, variant: &str, test: &str, verdict: Verdict) -> Event {
         reports: vec![],
         console: format!("console {EVIL}"),
         vm: 1,
+        earlier: Vec::new(),
+        flaky: false,
     })
 }
 
@@ -396,4 +398,61 @@ fn exit_codes_keep_kernels_and_harness_apart() {
     let model = Model::of(&[started(), cell(Verdict::Pass), interrupted]);
     assert_eq!(model.exit_code(), 2);
     assert!(terminal::summary(&model).contains("interrupted: SIGINT; 1 of 9 cells have a verdict"));
+}
+
+/// A cell that failed twice, the second time with an oops, and then ended as given.
+fn third_time(verdict: Verdict) -> [Event; 3] {
+    let oops = Verdict::Crash { report: Box::new(report(Severity::Oops)) };
+    let at = |verdict| match outcome("k", "default", "a::b", verdict) {
+        Event::TestFinished(outcome) => outcome,
+        other => panic!("{other:?}"),
+    };
+    let first = at(Verdict::Fail { reason: format!("no {EVIL}") });
+    let mut second = at(oops).after(first.clone().into_attempts());
+    second.reports = vec![report(Severity::Oops)];
+    let third = at(verdict).after(second.clone().into_attempts());
+    [first, second, third].map(Event::TestFinished)
+}
+
+#[test]
+fn every_attempt_is_kept_and_the_last_stands_for_the_cell() {
+    let run = |verdict| {
+        let mut events = vec![started()];
+        events.extend(third_time(verdict));
+        events.push(finished());
+        Model::of(&events)
+    };
+    let mut model = run(Verdict::Pass);
+    let outcomes: Vec<_> = model.outcomes().collect();
+    assert_eq!(outcomes.len(), 1);
+    let labels: Vec<_> = outcomes[0].earlier.iter().map(|a: &Attempt| a.verdict.label()).collect();
+    assert_eq!((labels, outcomes[0].label()), (vec!["fail", "crash"], "flaky"));
+    assert_eq!(model.exit_code(), 0, "a flake passes");
+    let text = terminal::summary(&model);
+    assert!(text.contains("flaky k a::b (attempt 1: fail: no") && text.contains("ok: 1 flaky"), "{text}");
+    let json = serde_json::to_string(&third_time(Verdict::Pass)[2]).unwrap();
+    assert!(json.contains("\"flaky\":true") && json.contains("\"earlier\":["), "{json}");
+    let read_back: Event = serde_json::from_str(&json).unwrap();
+    assert_eq!(read_back, third_time(Verdict::Pass)[2]);
+
+    let case = |model: &Model| {
+        let mut cases = Cases::new();
+        junit(model).iter().for_each(|(_, file)| read(file, &mut cases));
+        cases.remove(&("k.a".to_owned(), "b".to_owned())).unwrap()
+    };
+    let passed = case(&model);
+    assert_eq!(passed.element, "");
+    let out = passed.out.unwrap();
+    assert!(out.starts_with("flaky: attempt 1: fail: no") && out.contains("--- console of attempt 2 ---"), "{out}");
+    assert!(passed.err.unwrap().contains("signature: WARNING:f"), "an oops of an earlier attempt is told");
+    model.flaky_fails = true;
+    assert_eq!(model.exit_code(), 1);
+    let failed = case(&model);
+    assert_eq!((failed.element.as_str(), failed.kind.as_str()), ("failure", "flaky"));
+    assert!(failed.message.starts_with("flaky: attempt 1: "), "{}", failed.message);
+
+    let bad = run(Verdict::Fail { reason: "no".into() });
+    assert_eq!((bad.exit_code(), bad.outcomes().filter(|o| o.flaky()).count()), (1, 0), "bad each time is no flake");
+    let unsure = run(Verdict::HarnessError { reason: "no disk".into() });
+    assert_eq!((unsure.exit_code(), case(&unsure).element), (2, "error".to_owned()));
 }

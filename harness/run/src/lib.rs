@@ -3,6 +3,7 @@
 //! The only room that knows time. Suites come in as they are ready; each is driven by one worker, in as many VMs as
 //! its crashes take; whatever is found out leaves as an [`Event`](kernrig_events::Event), in order, at once.
 
+mod again;
 mod answer;
 mod channel;
 mod clock;

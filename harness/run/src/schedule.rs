@@ -30,6 +30,8 @@ pub struct Settings {
     pub boot: Boot,
     /// VMs side by side.
     pub jobs: usize,
+    /// How often a cell is run again while its verdict is bad, each time in a fresh VM.
+    pub retries: u32,
     /// The guest binary.
     pub guest: &'static [u8],
     /// Programs of the user's own, each with how its result is read.

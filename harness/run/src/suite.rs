@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use kernrig_catalog::Test;
 use kernrig_catalog::protocol::PAYLOAD_GROUP;
-use kernrig_events::{Class, Event, Outcome, Verdict};
+use kernrig_events::{Attempt, Class, Event, Outcome, Verdict};
 use kernrig_image::Payload;
 use kernrig_klog::{Report, Severity};
 use kernrig_plan::{BOOT, Cell, Decision, END, Evidence, Reading, Suite, judge};
@@ -39,16 +39,33 @@ pub(crate) struct Driver<'a> {
 }
 
 /// What every VM of a suite boots.
-struct BootFiles {
+pub(crate) struct BootFiles {
     kernel: BootFile,
     initramfs: BootFile,
 }
 
 /// A VM that is up, or why there is none.
-enum Boot {
+pub(crate) enum Boot {
     Up(Box<Session>, u32),
     Failed(Box<Outcome>),
     Interrupted,
+}
+
+/// What was seen of a suite so far that is not said yet, or may have to be unsaid.
+#[derive(Default)]
+pub(crate) struct Seen<'s> {
+    /// The worst boot.
+    pub(crate) boot: Option<Outcome>,
+    /// Boots that came to nothing and were tried again.
+    pub(crate) failed_boots: Vec<Outcome>,
+    /// Complaints when no test was running, each with what ran last.
+    pub(crate) end: Vec<(String, Report)>,
+    /// The last VM that came up.
+    pub(crate) last: u32,
+    /// Cells to run again.
+    pub(crate) bad: Vec<(&'s Cell, Outcome)>,
+    /// What came before of the cell that is being run again; empty while each has its first run.
+    pub(crate) earlier: Vec<Attempt>,
 }
 
 impl Driver<'_> {
@@ -71,9 +88,7 @@ impl Driver<'_> {
                 return self.not_reached(left, "there is nothing to boot");
             }
         };
-        let mut boot: Option<Outcome> = None;
-        let mut end = Vec::new();
-        let mut last = 0;
+        let mut seen = Seen::default();
         let mut failures = 0;
         while !left.is_empty() {
             if let Some(reason) = self.limits.forbid(self.timing.boot()) {
@@ -83,17 +98,20 @@ impl Driver<'_> {
             match self.boot(&files) {
                 Boot::Up(session, vm) => {
                     failures = 0;
-                    last = vm;
-                    let outcome = self.run_in(*session, vm, &mut left, &mut end);
-                    keep_worse(&mut boot, outcome);
+                    self.run_in(*session, vm, &mut left, &mut seen);
                 }
                 Boot::Failed(outcome) => {
                     // One more try for a kernel that did come up before: a boot that fails now and then is no reason
                     // to leave tests undone, and the failure is reported all the same.
-                    let seen_up = boot.as_ref().is_some_and(|b| b.verdict.class() != Class::Harness);
-                    let reason = format!("the kernel did not come up: {}", outcome.verdict.explanation());
-                    keep_worse(&mut boot, *outcome);
+                    let seen_up = seen.boot.as_ref().is_some_and(|b| b.verdict.class() != Class::Harness);
+                    let retries = if outcome.verdict.class() == Class::Bad { self.settings.retries } else { 0 };
                     failures += 1;
+                    if failures <= retries {
+                        seen.failed_boots.push(*outcome);
+                        continue;
+                    }
+                    let reason = format!("the kernel did not come up: {}", outcome.verdict.explanation());
+                    keep_worse(&mut seen.boot, *outcome);
                     if !seen_up || failures > 1 {
                         self.not_reached(std::mem::take(&mut left), &reason);
                     }
@@ -101,10 +119,12 @@ impl Driver<'_> {
                 Boot::Interrupted => self.not_reached(std::mem::take(&mut left), "the run was interrupted"),
             }
         }
-        if let Some(outcome) = boot {
-            self.emit(Event::TestFinished(outcome));
+        self.run_again(&files, &mut seen);
+        if let Some(outcome) = seen.boot.or_else(|| seen.failed_boots.pop()) {
+            let earlier = seen.failed_boots.into_iter().flat_map(Outcome::into_attempts).collect();
+            self.emit(Event::TestFinished(outcome.after(earlier)));
         }
-        self.say_end(end, last);
+        self.say_end(seen.end, seen.last);
     }
 
     fn boot_files(&self, cells: &VecDeque<&Cell>) -> Result<BootFiles, String> {
@@ -127,7 +147,7 @@ impl Driver<'_> {
         self.settings.payloads.iter().find(|(payload, _)| payload.name() == name)
     }
 
-    fn boot(&self, files: &BootFiles) -> Boot {
+    pub(crate) fn boot(&self, files: &BootFiles) -> Boot {
         let started = Instant::now();
         let vm = self.vms.fetch_add(1, Ordering::Relaxed) + 1;
         let mut session = match self.launch(files, vm) {
@@ -207,14 +227,9 @@ impl Driver<'_> {
         }
     }
 
-    /// Runs tests in a VM until none is left or the VM is not to be trusted any more; gives the boot's outcome.
-    fn run_in(
-        &self,
-        mut session: Session,
-        vm: u32,
-        left: &mut VecDeque<&Cell>,
-        end: &mut Vec<(String, Report)>,
-    ) -> Outcome {
+    /// Runs tests in a VM until none is left or the VM is not to be trusted any more.
+    pub(crate) fn run_in<'s>(&self, mut session: Session, vm: u32, left: &mut VecDeque<&'s Cell>, seen: &mut Seen<'s>) {
+        seen.last = vm;
         let mut boot = self.booted(&mut session, vm);
         let mut before = "the boot".to_owned();
         let mut fit = !boot.reports.iter().any(is_severe);
@@ -231,25 +246,32 @@ impl Driver<'_> {
             last = next;
             let longest = left.front().map_or_else(Default::default, |cell| self.timing.outer(cell));
             if let Some(reason) = self.limits.forbid(longest) {
-                self.not_reached(std::mem::take(left), &reason);
+                self.give_up(left, &reason, seen);
                 break;
             }
             let Some(cell) = left.pop_front() else { break };
-            fit = self.run_test(&mut session, vm, cell, &before, end);
+            fit = self.run_test(&mut session, vm, cell, &before, seen);
             before = cell.test.name.to_owned();
         }
         if !fit && !left.is_empty() && boot.reports.iter().any(is_severe) {
-            let reason = "the kernel oopsed while it booted";
-            self.not_reached(std::mem::take(left), reason);
+            self.give_up(left, "the kernel oopsed while it booted", seen);
         }
         let (mut console, how) = if fit { session.power_off() } else { session.end() };
         let late = self.known(console.take_reports());
-        end.extend(late.into_iter().map(|report| (before.clone(), report)));
+        seen.end.extend(late.into_iter().map(|report| (before.clone(), report)));
         self.gone(vm, how);
         if self.limits.cancelled() && boot.verdict == Verdict::Pass {
             boot.diagnostics.push("the run was interrupted later".to_owned());
         }
-        boot
+        keep_worse(&mut seen.boot, boot);
+    }
+
+    /// Says that what is left was not reached; a cell that had its run before keeps its verdict.
+    fn give_up(&self, left: &mut VecDeque<&Cell>, reason: &str, seen: &Seen<'_>) {
+        let left = std::mem::take(left);
+        if seen.earlier.is_empty() {
+            self.not_reached(left, reason);
+        }
     }
 
     /// The outcome of a boot that reached the guest: what the kernel said on the way counts.
@@ -270,14 +292,7 @@ impl Driver<'_> {
     }
 
     /// Runs one test; gives whether the VM is fit for another.
-    fn run_test(
-        &self,
-        session: &mut Session,
-        vm: u32,
-        cell: &Cell,
-        before: &str,
-        end: &mut Vec<(String, Report)>,
-    ) -> bool {
+    fn run_test<'s>(&self, session: &mut Session, vm: u32, cell: &'s Cell, before: &str, seen: &mut Seen<'s>) -> bool {
         let test = cell.test;
         self.emit(Event::TestStarted { cell: self.suite.id(test.name), vm });
         let started = Instant::now();
@@ -286,7 +301,7 @@ impl Driver<'_> {
         let ran = session.run(cell, self.suite.probe, self.payload(test).map(|(_, reading)| *reading));
         let earlier = self.known(session.console.take_before(number));
         let sound = !earlier.iter().any(is_severe);
-        end.extend(earlier.into_iter().map(|report| (before.to_owned(), report)));
+        seen.end.extend(earlier.into_iter().map(|report| (before.to_owned(), report)));
         let provoked = session.console.take_provoked();
         let mut reports = self.known(session.console.take_reports());
         let verdict = if ran.cancelled {
@@ -307,12 +322,25 @@ impl Driver<'_> {
         outcome.reports = reports;
         outcome.console = session.console.take_excerpt();
         outcome.vm = vm;
+        self.say_or_keep(session, cell, outcome, seen);
+        fit
+    }
+
+    /// Says a verdict at once, asks the keeper about its VM, and keeps what is to be run again.
+    fn say_or_keep<'s>(&self, session: &mut Session, cell: &'s Cell, outcome: Outcome, seen: &mut Seen<'s>) {
+        let earlier = std::mem::take(&mut seen.earlier);
+        if !earlier.is_empty() && outcome.verdict.class() == Class::Undone {
+            return;
+        }
+        let outcome = outcome.after(earlier);
+        if outcome.verdict.class() == Class::Bad && self.settings.retries > 0 {
+            seen.bad.push((cell, outcome.clone()));
+        }
         let asked = self.settings.keeper.as_ref().map(|keeper| (keeper, outcome.clone()));
         self.emit(Event::TestFinished(outcome));
         if let Some((keeper, outcome)) = asked {
             keeper.keep(&outcome, &mut Kept::new(session, self.suite.probe));
         }
-        fit
     }
 
     /// What showed when no test was running: laid at the kernel as a whole, and at its last VM, saying after what it came.
@@ -364,6 +392,8 @@ impl Driver<'_> {
             reports: Vec::new(),
             console: String::new(),
             vm: 0,
+            earlier: Vec::new(),
+            flaky: false,
         }
     }
 
@@ -380,7 +410,7 @@ fn shares(last: &Test, next: &Test) -> bool {
 }
 
 /// Of two boots of one suite the worse one is told.
-fn keep_worse(kept: &mut Option<Outcome>, new: Outcome) {
+pub(crate) fn keep_worse(kept: &mut Option<Outcome>, new: Outcome) {
     let rank = |o: &Outcome| match o.verdict.class() {
         Class::Good => 0,
         Class::Neutral | Class::Undone => 1,

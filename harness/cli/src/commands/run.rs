@@ -7,7 +7,7 @@ use kernrig_image::Payload;
 use kernrig_plan::{Decision, Reading, Selection, Suite, Variant};
 use kernrig_report::terminal;
 
-use crate::args::{Global, RunArgs};
+use crate::args::{Flaky, Global, RunArgs};
 use crate::candidate::Candidate;
 use crate::failure::Failure;
 use crate::laboratory::{Laboratory, Options};
@@ -52,6 +52,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
         keeper: None,
         jobs: jobs(args, &order.variants),
         deadline: args.deadline,
+        retries: args.retries,
         payloads: Arc::clone(&order.payloads),
         benign,
         cells: (cells, cells * order.candidates.len()),
@@ -66,6 +67,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
     };
     let result = laboratory.feed(|suites, events| resolver.resolve(suites, events));
     let (mut model, result) = laboratory.close(result.map(drop));
+    model.flaky_fails = args.flaky == Flaky::Fail;
     // Also when the disk ran full: what was seen so far is reported if it can be.
     let written = report.map_or(Ok(()), |report| report.write(&kernrig_report::junit(&model)));
     // They were shown when they came; said twice they look like two things.

@@ -34,6 +34,8 @@ const WAYS: &[(&str, &str)] = &[
     ("too-old", "args = [\"exit\", \"0\"]\nneeds = { until = \"2.6.20\" }"),
     ("no-option", "args = [\"exit\", \"0\"]\nneeds = { kconfig = [\"UTS_NS\", \"NOT_THERE|CONFIG_NOR_THIS\"] }"),
     ("veth", "args = [\"exit\", \"0\"]\nneeds = { kconfig = \"VETH\", modules = \"veth\" }"),
+    ("mark", r#"args = ["mark"]"#),
+    ("marked", r#"args = ["marked"]"#),
 ];
 
 impl Toolbox {
@@ -109,6 +111,8 @@ fn verdicts(finished: &Finished) {
     expect("too-old", "skip", "gone since Linux 2.6.20");
     expect("no-option", "skip", "CONFIG_NOT_THERE or CONFIG_NOR_THIS");
     expect("veth", "pass", "");
+    expect("mark", "pass", "");
+    expect("marked", "fail", "exit code 1");
     let daemon = expect("daemon", "pass", "");
     assert_eq!(daemon.dirt, ["processes"], "what outlives it is told on");
     assert!(daemon.seconds < 30.0, "and does not prolong it: {daemon:#?}");
@@ -161,6 +165,44 @@ fn payloads_behave_in_every_way_on_debian_6_1() {
         return;
     }
     verdicts(&finished);
+}
+
+#[test]
+fn a_bad_cell_is_run_again_in_a_fresh_vm_and_a_flake_is_called_one() {
+    let Some(toolbox) = Toolbox::new("retries on debian-6.1") else { return };
+    let again = |more: &[&str]| {
+        let arguments = ["-k", "debian-6.1", "-t", "payload::mark*", "--retries", "2"];
+        toolbox.run(&[&arguments, more].concat())
+    };
+    let finished = again(&["-t", "payload::exits-3"]);
+    if finished.code == 2 && finished.outcomes().count() == 0 {
+        skipped(&format!("retries on debian-6.1: the kernel cannot be had here:\n{}", finished.printed));
+        return;
+    }
+    assert_eq!(finished.code, 1, "{}", finished.printed);
+    let of = |test: &str| finished.outcomes().filter(|o| o.cell.test == test).collect::<Vec<_>>();
+    let flaky = of("payload::marked");
+    assert_eq!(flaky.iter().map(|o| o.label()).collect::<Vec<_>>(), ["fail", "flaky"], "each is on disk at once");
+    assert_eq!(flaky[1].verdict.label(), "pass");
+    assert_eq!(flaky[1].earlier.len(), 1);
+    assert!(flaky[1].earlier[0].vm == flaky[0].vm && flaky[1].vm != flaky[0].vm, "{flaky:#?}");
+    let bad = of("payload::exits-3");
+    let vms: std::collections::BTreeSet<_> = bad.iter().map(|o| o.vm).collect();
+    assert!(bad.len() == 3 && vms.len() == 3 && bad[2].earlier.len() == 2 && !bad[2].flaky(), "{bad:#?}");
+    for told in [
+        "flaky debian-6.1 payload::marked",
+        "(attempt 1: fail: exit code 1; its last line: <marked>; attempt 2: pass)",
+        "1 flaky",
+    ] {
+        assert!(finished.printed.contains(told), "{told}:\n{}", finished.printed);
+    }
+    assert!(finished.junit().contains("flaky: attempt 1: fail"), "{}", finished.junit());
+
+    let passes = again(&[]);
+    assert_eq!(passes.code, 0, "{}", passes.printed);
+    let fails = again(&["--flaky", "fail"]);
+    assert_eq!(fails.code, 1, "{}", fails.printed);
+    assert!(fails.junit().contains("type=\"flaky\""), "{}", fails.junit());
 }
 
 #[test]
