@@ -3,6 +3,7 @@
 //! A version is the first release whose mainline has the feature, from the man page or the commit named beside it.
 
 mod bug_docker_407;
+mod bug_lp_720095;
 mod cgroup1_control;
 mod cgroup1_memory;
 mod cgroup1_oom;
@@ -76,6 +77,7 @@ pub const GROUPS: &[&[Test]] = &[
     container::TESTS,
     churn::TESTS,
     bug_docker_407::TESTS,
+    bug_lp_720095::TESTS,
     selftests::TESTS,
 ];
 

@@ -61,4 +61,5 @@ pub(crate) const GROUPS: &[&[Entry]] = &[
     container::TESTS,
     churn::TESTS,
     bug::docker_407::TESTS,
+    bug::lp_720095::TESTS,
 ];

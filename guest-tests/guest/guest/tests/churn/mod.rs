@@ -4,7 +4,7 @@ pub(crate) mod driver;
 mod groups;
 mod mounts;
 mod namespaces;
-mod storms;
+pub(crate) mod storms;
 
 use crate::test_api::Entry;
 

@@ -51,7 +51,7 @@ pub(crate) fn setns(ctx: &Ctx) -> Check {
 }
 
 /// Grandchildren whose parents die at once come to init, which reaps some, and is killed over the rest.
-pub(super) fn one_orphanage(turn: &mut Turn) -> Check {
+pub(crate) fn one_orphanage(turn: &mut Turn) -> Check {
     let (count, reaped) = (3 + turn.random(6), turn.random(4));
     let init = Peer::start(clone::NEWPID, |test| {
         for _ in 0..count {

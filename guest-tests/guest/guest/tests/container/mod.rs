@@ -10,6 +10,9 @@ mod stage;
 mod using;
 mod whole;
 
+pub(crate) use setup::{enter_root, make_root};
+pub(crate) use stage::{IMAGE, IMAGE_TEXT, Root, fill};
+
 use crate::test_api::Entry;
 
 /// In the catalog's order.

@@ -34,7 +34,7 @@ pub(super) fn build(spec: &Spec) -> Check {
         sys::plain(nr::SETRESUID, [0, 0, 0]).or_fail("become root inside")?;
     }
     sys::mount("", "/", "", ms::REC | ms::PRIVATE, "").or_fail("make all mounts private")?;
-    root(spec.root)?;
+    make_root(spec.root)?;
     devices(spec)?;
     enter_root()?;
     sys::mount("proc", "/proc", "proc", ms::NOSUID | ms::NODEV | ms::NOEXEC, "").or_fail("mount /proc")?;
@@ -68,7 +68,8 @@ pub(super) fn finish(spec: &Spec) -> Check {
     Ok(())
 }
 
-fn root(kind: Root) -> Check {
+/// Puts the root of a container together.
+pub(crate) fn make_root(kind: Root) -> Check {
     tmpfs(AT)?;
     for path in [ROOT, "/tmp/c/upper", "/tmp/c/work"] {
         folder(path)?;
@@ -117,7 +118,7 @@ fn devices(spec: &Spec) -> Check {
 
 /// Makes the new root `/`, and lets the old one go. The first root of the machine, an initramfs, cannot be left: the
 /// tmpfs that holds the new root is put over it before.
-fn enter_root() -> Check {
+pub(crate) fn enter_root() -> Check {
     sys::chdir(AT).or_fail("chdir to what is to be the old root")?;
     sys::mount(".", "/", "", ms::MOVE, "").or_fail("put the tmpfs over the first root")?;
     sys::chroot(".").or_fail("chroot to what is to be the old root")?;

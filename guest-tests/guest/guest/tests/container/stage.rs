@@ -17,9 +17,9 @@ use crate::tests::scratch::{self, folder};
 pub(super) const CLASSIC: usize = clone::NEWNS | clone::NEWPID | clone::NEWUTS | clone::NEWIPC | clone::NEWNET;
 
 /// The files that every container starts from, which none may change.
-pub(super) const IMAGE: &str = "/tmp/image";
+pub(crate) const IMAGE: &str = "/tmp/image";
 /// What `etc/image` in it holds.
-pub(super) const IMAGE_TEXT: &str = "from the image";
+pub(crate) const IMAGE_TEXT: &str = "from the image";
 /// Folders of the image.
 pub(super) const FOLDERS: &[&str] = &["proc", "dev", "tmp", "old", "etc", "bin"];
 /// A file of the host that no container may see.
@@ -31,7 +31,7 @@ pub(super) const PORT: u16 = 7_007;
 
 /// What a container's root is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Root {
+pub(crate) enum Root {
     /// A copy of the image on a tmpfs.
     Bound,
     /// A union of the image and an empty layer: file system type and whether it wants a folder to work in.
@@ -125,7 +125,7 @@ impl Drop for Stage {
 }
 
 /// Makes the image's folders and its file below a path.
-pub(super) fn fill(path: &str) -> Check {
+pub(crate) fn fill(path: &str) -> Check {
     for name in FOLDERS {
         folder(&format!("{path}/{name}"))?;
     }
