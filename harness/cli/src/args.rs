@@ -45,6 +45,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME=URL", value_parser = mirror)]
     pub(crate) mirror: Vec<(String, String)>,
 
+    /// Lay no known issues over verdicts: a bug that known-issues.toml expects fails
+    #[arg(long, global = true)]
+    pub(crate) no_known: bool,
+
     /// Say more: QEMU command lines, where kernels come from
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
@@ -86,11 +90,13 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Find out, without booting, what container engines would miss in a kernel
     Check(CheckArgs),
+    /// Bugs that kernels are known to have: which there are, whether the list is sound, draft an entry
+    Known(KnownArgs),
     /// The kernels of the matrix: which there are, fetch them, pin them
     Kernels(KernelsArgs),
     /// Find out whether this machine can do it, and what to install if not
     Doctor,
-    /// Write kernels.toml into this folder, for editing
+    /// Write kernels.toml and known-issues.toml into this folder, for editing
     Init(InitArgs),
     /// Name the complaints in kernel logs; exit 1 if there are any
     Decode(DecodeArgs),
@@ -160,6 +166,10 @@ pub(crate) struct RunArgs {
     /// Take exactly what kernels.lock pins, or refuse
     #[arg(long)]
     pub(crate) locked: bool,
+
+    /// A test that passes where known-issues.toml says that it cannot is a failure
+    #[arg(long)]
+    pub(crate) strict: bool,
 
     /// How to run VMs: auto tries whether KVM really runs guests, kvm takes it untried
     #[arg(long, value_name = "HOW", default_value = "auto", env = "KERNRIG_ACCEL")]
@@ -354,6 +364,55 @@ pub(crate) enum KernelsCommand {
         /// A folder, bzImage, build tree or .deb
         path: PathBuf,
     },
+}
+
+/// Arguments of `kernrig known`.
+#[derive(Debug, Args)]
+#[command(after_help = KNOWN_EXIT_CODES)]
+pub(crate) struct KnownArgs {
+    #[command(subcommand)]
+    pub(crate) command: KnownCommand,
+}
+
+/// Exit codes of `kernrig known`.
+const KNOWN_EXIT_CODES: &str = "\
+Exit codes:
+  0  done; check found nothing
+  1  check found something
+  2  the list cannot be read, the kernel is not to be had, or the cell did not fail";
+
+/// What to do about known issues.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KnownCommand {
+    /// Print the issues, those of some kernels if any are named
+    List {
+        #[command(flatten)]
+        kernels: KernelChoice,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t)]
+        format: KnownFormat,
+    },
+    /// Look for entries that cannot mean what they say: ranges, tests and signatures that match nothing, two for one bug
+    Check,
+    /// Draft an entry from a failed cell of a run, on standard output
+    Add {
+        /// The cell, as reports name it: debian-6.1/ns::uts::x, debian-6.1+memcg/ns::uts::x
+        #[arg(long = "from", value_name = "CELL")]
+        cell: String,
+        /// Where the run's results.jsonl is
+        #[arg(long, value_name = "DIR", default_value = "kernrig-out", env = "KERNRIG_OUT")]
+        out: PathBuf,
+    },
+}
+
+/// How to print issues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KnownFormat {
+    /// For reading.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
 }
 
 /// Arguments of `kernrig init`.

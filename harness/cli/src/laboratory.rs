@@ -16,6 +16,7 @@ use kernrig_vm::{Boot, Launcher};
 
 use crate::args::{Accel, Global};
 use crate::failure::{Failure, chain};
+use crate::known_issues;
 use crate::machine;
 use crate::out_dir::OutDir;
 use crate::progress::Progress;
@@ -76,6 +77,7 @@ impl Laboratory {
             guest: kernrig_guest::GUEST,
             payloads: options.payloads,
             benign: Arc::new(options.benign),
+            known: Arc::new(known_issues::overlay(global)?),
             consoles: Some(out.consoles()),
             deadline: deadline.clone(),
             cancel: Arc::clone(&signals.cancel),

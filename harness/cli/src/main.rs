@@ -5,6 +5,7 @@ mod candidate;
 mod commands;
 mod failure;
 mod hand;
+mod known_issues;
 mod laboratory;
 mod machine;
 mod matrix;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     cli.global.color.apply();
     let result = match &cli.command {
         Command::Run(run) => commands::run::run(&cli.global, run),
+        Command::Known(known) => commands::known::known(&cli.global, &known.command),
         Command::List(list) => commands::list::list(&cli.global, list),
         Command::Check(check) => commands::check::check(&cli.global, check),
         Command::Kernels(kernels) => commands::kernels::kernels(&cli.global, &kernels.command),

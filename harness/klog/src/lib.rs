@@ -18,3 +18,9 @@ mod wording;
 
 pub use report::{Benign, Report, Severity, StackFrame};
 pub use stream::{Found, Stream, parse};
+
+/// Every kind that a report can be of, each once.
+#[must_use]
+pub fn kinds() -> std::collections::BTreeSet<&'static str> {
+    table::RULES.iter().map(|rule| rule.kind).collect()
+}

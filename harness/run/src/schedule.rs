@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use kernrig_events::Event;
 use kernrig_image::Payload;
+use kernrig_known::Overlay;
 use kernrig_plan::{BenignList, Reading, Suite};
 use kernrig_vm::{Accelerator, Boot, Launcher};
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub payloads: Arc<[(Payload, Reading)]>,
     /// Complaints that are known to be no failure.
     pub benign: Arc<BenignList>,
+    /// Bugs that kernels are known to have.
+    pub known: Arc<Overlay>,
     /// Folder for what came out of each VM's ports; `None` keeps nothing.
     pub consoles: Option<PathBuf>,
     /// Nothing is started that would not end by then, and what to call that moment in reports.

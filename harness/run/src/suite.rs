@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use kernrig_catalog::Test;
 use kernrig_catalog::protocol::PAYLOAD_GROUP;
-use kernrig_events::{Attempt, Class, Event, Outcome, Verdict};
+use kernrig_events::{Attempt, Class, Event, Outcome, Verdict, place};
 use kernrig_image::Payload;
 use kernrig_klog::{Report, Severity};
+use kernrig_known::{Facts, Laid};
 use kernrig_plan::{BOOT, Cell, Decision, END, Evidence, Reading, Suite, judge};
 use kernrig_vm::{BootFile, Launcher, Machine, VmSpec, base_cmdline};
 
@@ -178,6 +179,7 @@ impl Driver<'_> {
         self.gone(vm, how);
         let mut outcome = self.outcome(BOOT, verdict);
         outcome.diagnostics = vec![format!("to try by hand: {by_hand}")];
+        self.lay_known(&mut outcome, &reports);
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome.reports = reports;
         outcome.console = console.take_excerpt();
@@ -285,6 +287,7 @@ impl Driver<'_> {
             provoked: &[],
         };
         let mut outcome = self.outcome(BOOT, judge(&evidence));
+        self.lay_known(&mut outcome, &reports);
         outcome.reports = reports;
         outcome.console = session.console.take_excerpt();
         outcome.vm = vm;
@@ -312,10 +315,11 @@ impl Driver<'_> {
         let answered = matches!(&ran.fate, kernrig_plan::Fate::Answered { answer, .. }
             if !matches!(answer, kernrig_plan::Answer::Timeout(_)));
         let fit = sound && answered && session.rested && session.dirt.is_empty() && !reports.iter().any(is_severe);
-        reports.extend(provoked);
         let mut outcome = self.outcome(test.name, verdict);
-        outcome.seconds = started.elapsed().as_secs_f64();
         outcome.diagnostics = ran.diagnostics;
+        self.lay_known(&mut outcome, &reports);
+        reports.extend(provoked);
+        outcome.seconds = started.elapsed().as_secs_f64();
         outcome.subtests = ran.subtests;
         outcome.params = cell.params.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         outcome.dirt = std::mem::take(&mut session.dirt);
@@ -348,15 +352,38 @@ impl Driver<'_> {
         if end.is_empty() {
             return;
         }
-        let failing = || end.iter().map(|(_, r)| r).filter(|r| r.benign.is_none());
-        let worst = failing().map(|r| r.severity).max();
-        let report = failing().find(|r| Some(r.severity) == worst);
-        let verdict = report.map_or(Verdict::Pass, |report| Verdict::Crash { report: Box::new(report.clone()) });
-        let mut outcome = self.outcome(END, verdict);
+        // Each may be a known one of the test before it; the worst of those that are not is told, if there is one.
+        let mut laid = Vec::new();
+        let mut outcome = self.outcome(END, Verdict::Pass);
         outcome.diagnostics = end.iter().map(|(after, r)| format!("after {after}: {}", r.title)).collect();
+        for (after, report) in end.iter().filter(|(_, r)| r.benign.is_none()) {
+            let mut one = self.outcome(after, Verdict::Crash { report: Box::new(report.clone()) });
+            self.lay_known(&mut one, std::slice::from_ref(report));
+            outcome.diagnostics.append(&mut one.diagnostics);
+            laid.push((one.verdict.class() == Class::Bad, report.severity, one.verdict));
+        }
+        let worst = laid.iter().map(|(bad, severity, _)| (*bad, *severity)).max();
+        let told = laid.into_iter().find(|(bad, severity, _)| Some((*bad, *severity)) == worst);
+        outcome.verdict = told.map_or(Verdict::Pass, |(_, _, verdict)| verdict);
         outcome.reports = end.into_iter().map(|(_, r)| r).collect();
         outcome.vm = vm;
         self.emit(Event::TestFinished(outcome));
+    }
+
+    /// Lays what is known of the kernel over the verdict of an outcome.
+    fn lay_known(&self, outcome: &mut Outcome, reports: &[Report]) {
+        let kernel = &self.suite.kernel;
+        let packages = kernel.packages.iter().map(|p| (p.name.as_str(), p.version.as_str()));
+        let facts = Facts::new(&kernel.release, packages);
+        let verdict = std::mem::replace(&mut outcome.verdict, Verdict::Pass);
+        let Laid { verdict, said } =
+            self.settings.known.lay(&facts, &outcome.cell.variant, &outcome.cell.test, verdict, reports);
+        outcome.verdict = verdict;
+        if let Some(said) = said {
+            let place = place(&outcome.cell.kernel, &outcome.cell.variant);
+            self.emit(Event::Notice { text: format!("{place} {}: {said}", outcome.cell.test) });
+            outcome.diagnostics.push(said);
+        }
     }
 
     /// The reports with functions in them, and those marked that are known to be no failure on this kernel.

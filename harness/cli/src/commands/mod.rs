@@ -5,5 +5,6 @@ pub(crate) mod decode;
 pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod kernels;
+pub(crate) mod known;
 pub(crate) mod list;
 pub(crate) mod run;

@@ -10,6 +10,7 @@ use kernrig_report::terminal;
 use crate::args::{Flaky, Global, RunArgs};
 use crate::candidate::Candidate;
 use crate::failure::Failure;
+use crate::known_issues;
 use crate::laboratory::{Laboratory, Options};
 use crate::machine;
 use crate::matrix::{self, Matrix};
@@ -33,6 +34,8 @@ struct Order {
 pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
     let started = Instant::now();
     let benign = matrix::benign(global)?;
+    // Read again where it is used; a list that cannot be read shall not cost the last run's results.
+    known_issues::overlay(global)?;
     if args.dry_run {
         return dry_run(&order(global, args)?);
     }
@@ -68,6 +71,7 @@ pub(crate) fn run(global: &Global, args: &RunArgs) -> Result<u8, Failure> {
     let result = laboratory.feed(|suites, events| resolver.resolve(suites, events));
     let (mut model, result) = laboratory.close(result.map(drop));
     model.flaky_fails = args.flaky == Flaky::Fail;
+    model.strict = args.strict;
     // Also when the disk ran full: what was seen so far is reported if it can be.
     let written = report.map_or(Ok(()), |report| report.write(&kernrig_report::junit(&model)));
     // They were shown when they came; said twice they look like two things.

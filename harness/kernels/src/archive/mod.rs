@@ -30,6 +30,7 @@ pub use crate::deb::DebError;
 pub use crate::fetch::{FetchError, Progress};
 pub use error::ArchiveError;
 pub use signature::SignatureError;
+pub use version::compare as compare_versions;
 
 /// An archive as `[archive.NAME]` describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

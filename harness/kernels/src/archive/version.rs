@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
-/// Orders two versions.
-pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+/// Orders two versions as `dpkg --compare-versions` does.
+#[must_use]
+pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (Parts::of(a), Parts::of(b));
     a.epoch
         .cmp(&b.epoch)
