@@ -110,7 +110,6 @@ impl Laboratory {
     }
 
     /// What asked it to stop, if something did.
-    #[expect(dead_code, reason = "for commands that decide after each result whether to go on")]
     pub(crate) fn stopped(&self) -> Option<String> {
         let over = |(moment, _): &&(Instant, String)| Instant::now() >= *moment;
         self.signals.name().map(str::to_owned).or_else(|| self.deadline.as_ref().filter(over).map(|(_, n)| n.clone()))
@@ -118,7 +117,6 @@ impl Laboratory {
 
     /// Runs the suites to their ends, as many at once as there are jobs, each in fresh VMs; what came of their cells, in
     /// the order in which it came.
-    #[expect(dead_code, reason = "for commands that decide after each result what to boot next")]
     pub(crate) fn run(&mut self, suites: Vec<Suite>) -> Result<Vec<Outcome>, Failure> {
         for suite in &suites {
             if self.log.model.kernel(&suite.kernel.name).is_none() {

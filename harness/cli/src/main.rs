@@ -42,6 +42,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(run) => commands::run::run(&cli.global, run),
         Command::Known(known) => commands::known::known(&cli.global, &known.command),
+        Command::Repro(repro) => commands::repro::repro(&cli.global, repro),
         Command::List(list) => commands::list::list(&cli.global, list),
         Command::Check(check) => commands::check::check(&cli.global, check),
         Command::Kernels(kernels) => commands::kernels::kernels(&cli.global, &kernels.command),

@@ -18,18 +18,25 @@ const REMINDER: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug)]
 pub(crate) struct Screen {
     bars: Option<MultiProgress>,
+    beside: bool,
 }
 
 impl Screen {
     /// Bars go to standard error, and only where both streams are a terminal: lines on standard output would tear them.
     pub(crate) fn new(global: &Global) -> Self {
         let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-        Self { bars: (terminal && global.color != Color::Never).then(MultiProgress::new) }
+        Self { bars: (terminal && global.color != Color::Never).then(MultiProgress::new), beside: false }
+    }
+
+    /// The same for a command whose standard output is for a program to read: lines go to standard error.
+    pub(crate) fn beside(self) -> Self {
+        Self { bars: None, beside: true }
     }
 
     /// Prints a line to standard output.
     pub(crate) fn line(&self, text: impl AsRef<str>) {
         match &self.bars {
+            _ if self.beside => stdout::note(anstream::adapter::strip_str(text.as_ref()).to_string()),
             Some(bars) => bars.suspend(|| stdout::line(text)),
             None => stdout::line(text),
         }

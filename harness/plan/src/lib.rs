@@ -18,6 +18,7 @@ pub use benign::{BenignError, BenignList, SHIPPED_BENIGN};
 pub use judge::{Answer, Evidence, Fate, judge, unresponsive_by_itself};
 pub use kernrig_kernels::manifest::Reading;
 pub use ktap::KtapResults;
+pub use near::names as near;
 pub use params::{ParamError, Params};
 pub use payload::payload_test;
 pub use selection::{Selection, SelectionError};

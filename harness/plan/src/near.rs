@@ -6,7 +6,8 @@ const MOST: usize = 3;
 const ALIKE: f64 = 0.75;
 
 /// The known names that look like the given one, the likest first.
-pub(crate) fn names<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
+#[must_use]
+pub fn names<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut near: Vec<(f64, &str)> =
         known.map(|name| (strsim::jaro_winkler(given, name), name)).filter(|(alike, _)| *alike >= ALIKE).collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));

@@ -7,10 +7,18 @@ use crate::Variant;
 
 /// The first need of the test that the kernel does not meet, in words; `None` if it meets all.
 pub(crate) fn unmet(test: &Test, kernel: &Kernel, cmdline: &str) -> Option<String> {
+    too_old(test, kernel).or_else(|| unmet_but_age(test, kernel, cmdline))
+}
+
+/// That the kernel is older than what the test is about, or than what it is safe on, in words.
+pub(crate) fn too_old(test: &Test, kernel: &Kernel) -> Option<String> {
+    let since = test.needs.since;
+    (!reaches(kernel, since)).then(|| format!("needs Linux {}, this is {}", show(since), kernel.version))
+}
+
+/// The first need that is not met, the kernel's age aside.
+pub(crate) fn unmet_but_age(test: &Test, kernel: &Kernel, cmdline: &str) -> Option<String> {
     let needs = &test.needs;
-    if !reaches(kernel, needs.since) {
-        return Some(format!("needs Linux {}, this is {}", show(needs.since), kernel.version));
-    }
     if let Some(until) = needs.until.filter(|until| reaches(kernel, *until)) {
         return Some(format!("gone since Linux {}, this is {}", show(until), kernel.version));
     }

@@ -92,6 +92,24 @@ impl Suite {
         Self { kernel, variant, cells, probe }
     }
 
+    /// The same, with those tests run all the same that are only left out because the kernel is older than what they
+    /// need: a bug that makes them unsafe there may be what is looked for. Gives what is said against each too.
+    #[must_use]
+    pub fn insist(mut self) -> (Self, Vec<String>) {
+        let mut against = Vec::new();
+        let senseless = needs::variant_unmet(&self.variant, &self.kernel);
+        for cell in self.cells.iter_mut().filter(|cell| cell.decision != Decision::Run) {
+            let Some(reason) = needs::too_old(cell.test, &self.kernel) else { continue };
+            let other = senseless.clone().or_else(|| self.variant.leaves_out(cell.test));
+            let other = other.or_else(|| needs::unmet_but_age(cell.test, &self.kernel, &self.variant.cmdline));
+            cell.decision = other.map_or(Decision::Run, Decision::Skip);
+            if cell.decision == Decision::Run {
+                against.push(format!("{} {reason}", cell.test.name));
+            }
+        }
+        (self, against)
+    }
+
     /// The identity of a test in this suite.
     #[must_use]
     pub fn id(&self, test: &str) -> CellId {
@@ -169,6 +187,25 @@ mod tests {
                 "{config:?}"
             );
         }
+    }
+
+    #[test]
+    fn one_may_insist_on_a_test_that_a_kernel_is_too_old_for_and_on_nothing_else() {
+        let insist = |variant: Variant, config: &str| {
+            let selection = Selection::new(&["ns::pid::exec_by_a_thread_keeps_init".to_owned()]).unwrap();
+            let suite = Suite::plan(kernel("3.5.0", Some(config)), variant, &selection);
+            assert_ne!(suite.cells[0].decision, Decision::Run);
+            suite.insist()
+        };
+        let (suite, against) = insist(Variant::default(), "CONFIG_PID_NS=y");
+        assert_eq!(suite.cells[0].decision, Decision::Run);
+        assert!(against[0].contains("needs Linux 3.8, this is 3.5.0"), "{against:?}");
+        let (suite, against) = insist(Variant::default(), "CONFIG_X=y");
+        assert!(matches!(&suite.cells[0].decision, Decision::Skip(why) if why.contains("CONFIG_PID_NS")));
+        assert!(against.is_empty());
+        let others = Some((Selection::new(&["ns::*".to_owned()]).unwrap(), "x".to_owned()));
+        let (suite, _) = insist(Variant { leave_out: others, ..Variant::default() }, "CONFIG_PID_NS=y");
+        assert_ne!(suite.cells[0].decision, Decision::Run);
     }
 
     #[test]

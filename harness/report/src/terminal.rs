@@ -48,7 +48,9 @@ pub fn line(event: &Event) -> Option<String> {
     let tidy = |text: &str| clean_line(text, WIDEST);
     match event {
         Event::RunStarted { kernrig, cells, jobs, accelerator, qemu, .. } => {
-            Some(format!("kernrig {kernrig}: {cells} cells, {jobs} VMs side by side, {accelerator}, {}", tidy(qemu)))
+            // A command that decides after each result what to boot next cannot know.
+            let cells = if *cells == 0 { String::new() } else { format!("{cells} cells, ") };
+            Some(format!("kernrig {kernrig}: {cells}{jobs} VMs side by side, {accelerator}, {}", tidy(qemu)))
         }
         Event::KernelReady(kernel) => Some(format!("kernel {} is {}", tidy(&kernel.name), tidy(&kernel.release))),
         Event::KernelUnavailable { kernel, reason, optional } => {

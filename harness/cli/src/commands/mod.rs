@@ -7,4 +7,5 @@ pub(crate) mod init;
 pub(crate) mod kernels;
 pub(crate) mod known;
 pub(crate) mod list;
+pub(crate) mod repro;
 pub(crate) mod run;

@@ -9,7 +9,8 @@ fn help_names_every_command_and_the_exit_codes() {
     let folder = folder();
     let (code, stdout, _) = finish(kernrig(&folder).arg("--help"));
     assert_eq!(code, 0);
-    for word in ["run", "list", "check", "kernels", "doctor", "init", "decode", "Exit codes:", "--mirror", "--offline"]
+    for word in
+        ["run", "repro", "list", "check", "kernels", "doctor", "init", "decode", "Exit codes:", "--mirror", "--offline"]
     {
         assert!(stdout.contains(word), "no {word} in\n{stdout}");
     }

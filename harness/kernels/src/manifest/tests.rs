@@ -185,7 +185,10 @@ fn the_shipped_matrix_has_its_groups() {
 fn the_shipped_variants_suit_the_words_to_the_version() {
     let manifest = Manifest::shipped();
     let names: Vec<&str> = manifest.variants.iter().map(|v| v.name.as_str()).collect();
-    assert_eq!(names, ["default", "stock", "memcg", "cgroup-v1", "cgroup-v2", "smp4", "lowmem", "slub-debug"]);
+    assert_eq!(
+        names,
+        ["default", "stock", "memcg", "cgroup-v1", "cgroup-v2", "smp4", "lowmem", "preempt-full", "slub-debug"]
+    );
     let words = |variant: &str, release: &str| {
         manifest.variant(variant).unwrap().cmdline_for(&crate::KernelVersion::parse(release).unwrap())
     };
