@@ -3,7 +3,10 @@
 //! A version is the first release whose mainline has the feature, from the man page or the commit named beside it.
 
 mod bug_docker_407;
+mod bug_leftovers;
 mod bug_lp_720095;
+mod bug_mount_calls;
+mod bug_privileges;
 mod cgroup1_control;
 mod cgroup1_memory;
 mod cgroup1_oom;
@@ -78,6 +81,9 @@ pub const GROUPS: &[&[Test]] = &[
     churn::TESTS,
     bug_docker_407::TESTS,
     bug_lp_720095::TESTS,
+    bug_mount_calls::TESTS,
+    bug_leftovers::TESTS,
+    bug_privileges::TESTS,
     selftests::TESTS,
 ];
 

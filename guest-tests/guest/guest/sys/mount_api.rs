@@ -19,6 +19,7 @@ pub(crate) const MOVE_MOUNT_BENEATH: usize = 0x200;
 /// Commands of `fsconfig`.
 pub(crate) const FSCONFIG_SET_FLAG: usize = 0;
 pub(crate) const FSCONFIG_SET_STRING: usize = 1;
+const FSCONFIG_SET_FD: usize = 5;
 pub(crate) const FSCONFIG_CMD_CREATE: usize = 6;
 pub(crate) const FSCONFIG_CMD_RECONFIGURE: usize = 7;
 
@@ -55,6 +56,21 @@ pub(crate) fn fsconfig(context: &Fd, command: usize, key: &str, value: &str) -> 
     let at = |text: &str, string: &alloc::ffi::CString| if text.is_empty() { 0 } else { string.as_ptr() as usize };
     let args = [arg(context.raw()), command, at(key, &key_string), at(value, &value_string), 0];
     // SAFETY: NUL-terminated strings or null.
+    unsafe { call(nr::FSCONFIG, args) }.map(drop)
+}
+
+/// `fsconfig` with a key alone, which may be empty.
+pub(crate) fn fsconfig_key(context: &Fd, command: usize, key: &str) -> Result<(), Errno> {
+    let key = c_string(key)?;
+    // SAFETY: a NUL-terminated string; the command takes no value.
+    unsafe { call(nr::FSCONFIG, [arg(context.raw()), command, key.as_ptr() as usize, 0, 0]) }.map(drop)
+}
+
+/// `fsconfig` with an open file for its value.
+pub(crate) fn fsconfig_descriptor(context: &Fd, key: &str, value: &Fd) -> Result<(), Errno> {
+    let key = c_string(key)?;
+    let args = [arg(context.raw()), FSCONFIG_SET_FD, key.as_ptr() as usize, 0, arg(value.raw())];
+    // SAFETY: a NUL-terminated string, and numbers.
     unsafe { call(nr::FSCONFIG, args) }.map(drop)
 }
 

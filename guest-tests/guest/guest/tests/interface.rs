@@ -139,10 +139,15 @@ pub(crate) fn move_to_fd(name: &str, namespace: &Fd) -> Result<(), Errno> {
 
 /// Gives it an IPv6 address in a /64 that is not looked for on the link first.
 pub(crate) fn set_address6(name: &str, ip: [u8; 16]) -> Result<(), Errno> {
+    const IFA_F_NODAD: u8 = 2;
+    add_address6(name, ip, IFA_F_NODAD)
+}
+
+/// Gives it an IPv6 address in a /64, which without flags is looked for on the link first.
+pub(crate) fn add_address6(name: &str, ip: [u8; 16], flags: u8) -> Result<(), Errno> {
     const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
-    const IFA_F_NODAD: u8 = 2;
-    let mut fixed = [net::AF_INET6 as u8, 64, IFA_F_NODAD, 0, 0, 0, 0, 0];
+    let mut fixed = [net::AF_INET6 as u8, 64, flags, 0, 0, 0, 0, 0];
     fixed[4..].copy_from_slice(&index(name)?.to_ne_bytes());
     let addresses = Attributes::default().put(IFA_LOCAL, &ip).put(IFA_ADDRESS, &ip);
     netlink::request(netlink::ROUTE, RTM_NEWADDR, netlink::NEW, &fixed, &addresses).map(drop)

@@ -62,4 +62,7 @@ pub(crate) const GROUPS: &[&[Entry]] = &[
     churn::TESTS,
     bug::docker_407::TESTS,
     bug::lp_720095::TESTS,
+    bug::mount_calls::TESTS,
+    bug::leftovers::TESTS,
+    bug::privileges::TESTS,
 ];

@@ -93,7 +93,7 @@ impl Drop for Group {
 }
 
 /// Asks again and again till it is so; false when the time, or the test's, is up.
-fn eventually(within_ms: u64, mut so: impl FnMut() -> bool) -> bool {
+pub(crate) fn eventually(within_ms: u64, mut so: impl FnMut() -> bool) -> bool {
     let end = sys::now_ms() + within_ms;
     while !so() {
         if sys::now_ms() >= end || time_left() < 1_000 {
@@ -105,16 +105,16 @@ fn eventually(within_ms: u64, mut so: impl FnMut() -> bool) -> bool {
 }
 
 /// A line of `/proc/cgroups`.
-struct Controller {
+pub(crate) struct Controller {
     /// Number of the v1 hierarchy it is attached to, 0 for none.
     hierarchy: u64,
     /// How many groups that hierarchy has, its root among them.
-    groups: u64,
+    pub(crate) groups: u64,
     enabled: bool,
 }
 
 /// What `/proc/cgroups` says of a controller; since 6.13 it lists only those that have v1 files.
-fn controller(name: &str) -> Option<Controller> {
+pub(crate) fn controller(name: &str) -> Option<Controller> {
     let text = files::read_text("/proc/cgroups").ok()?;
     let line = text.lines().find(|line| line.split_whitespace().next() == Some(name))?;
     let mut numbers = line.split_whitespace().skip(1).map(|n| n.parse::<u64>().unwrap_or(0));
