@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kernrig_kernels::manifest::{CPUS, MEMORY_MIB};
 
+use crate::commands::bisect::args::BisectArgs;
+
 /// Exit codes, the same for every command.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -86,6 +88,8 @@ impl Color {
 pub(crate) enum Command {
     /// Boot kernels, run the tests on each, write the reports
     Run(Box<RunArgs>),
+    /// Find the two kernels of an archive between which a behaviour changed
+    Bisect(Box<BisectArgs>),
     /// Print the tests, one a line
     List(ListArgs),
     /// Find out, without booting, what container engines would miss in a kernel
@@ -570,7 +574,7 @@ fn seconds(text: &str) -> Result<u32, String> {
     }
 }
 
-fn param(text: &str) -> Result<(String, u64), String> {
+pub(crate) fn param(text: &str) -> Result<(String, u64), String> {
     let number = |value: &str| value.replace('_', "").parse().ok();
     match text.split_once('=').map(|(name, value)| (name.trim(), number(value.trim()))) {
         Some((name, Some(value))) if !name.is_empty() => Ok((name.to_owned(), value)),

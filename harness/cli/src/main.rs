@@ -35,6 +35,9 @@ fn main() -> ExitCode {
             if let (0, Err(error)) = (code, &printed) {
                 stdout::failed(error);
             }
+            if code != 0 && commands::bisect::is_step(std::env::args_os()) {
+                return ExitCode::from(commands::bisect::STOP);
+            }
             return ExitCode::from(if stdout::is_incomplete() { 2 } else { code });
         }
     };
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Run(run) => commands::run::run(&cli.global, run),
         Command::Known(known) => commands::known::known(&cli.global, &known.command),
         Command::Repro(repro) => commands::repro::repro(&cli.global, repro),
+        Command::Bisect(bisect) => commands::bisect::bisect(&cli.global, bisect),
         Command::List(list) => commands::list::list(&cli.global, list),
         Command::Check(check) => commands::check::check(&cli.global, check),
         Command::Kernels(kernels) => commands::kernels::kernels(&cli.global, &kernels.command),

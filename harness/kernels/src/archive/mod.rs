@@ -3,6 +3,7 @@
 //! Trust goes from the signature of `InRelease` (or `Release.gpg`) to the SHA-256 of `Packages` to the SHA-256 of each
 //! package. A pin in `kernels.lock` is trusted by its own hash.
 
+mod changelog;
 mod clearsign;
 mod deb822;
 mod error;

@@ -133,7 +133,12 @@ impl Archives {
     }
 
     /// A package's verified file, and where it was had from.
-    fn package(&self, package: &Pinned, pin: &Pin, spec: Option<&PackageSpec>) -> Result<(File, String), ArchiveError> {
+    pub(super) fn package(
+        &self,
+        package: &Pinned,
+        pin: &Pin,
+        spec: Option<&PackageSpec>,
+    ) -> Result<(File, String), ArchiveError> {
         let by = if spec.is_some() { "kernels.lock" } else { "the signed Packages" };
         let expected = Expected { sha256: &package.sha256, size: Some(package.size), by };
         let fetch = |base: &str, path: &str| {

@@ -1,4 +1,5 @@
-//! What a kernel needs out of a `.deb`: the image, its config, its symbols, its modules. Nothing else is written.
+//! What a kernel needs out of a `.deb`: the image, its config, its symbols, its modules; and what changed in it. Nothing
+//! else is written.
 //!
 //! A package is data from the net. Every name in it is looked at before anything is read, files are only ever written
 //! under names made here, links are never made or followed, and sizes are bounded.
@@ -64,6 +65,10 @@ const LARGEST_FILE: u64 = 512 << 20;
 const LARGEST_CONTROL: u64 = 16 << 20;
 /// Debian points at the `-dbg` package in one line; true maps have some MB.
 const SMALLEST_MAP: u64 = 16 << 10;
+/// Debian's kernels have 1.5 MB of it, packed.
+const LARGEST_CHANGELOG: u64 = 16 << 20;
+/// The name of a changelog among what was unpacked.
+pub(crate) const CHANGELOG: &str = "changelog.gz";
 
 /// What was found in the packages of one kernel, below one folder.
 #[derive(Debug, Default)]
@@ -96,6 +101,23 @@ pub(crate) fn package_name(deb: &File) -> Option<String> {
     (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
 }
 
+/// The changelog of a package, packed; `None` where it has none of its own.
+pub(crate) fn changelog(deb: &File) -> io::Result<Option<Vec<u8>>> {
+    let data = ar::member(BufReader::with_capacity(128 << 10, deb), "data.tar").map_err(io::Error::other)?;
+    let mut archive = tar::Archive::new(Bounded { inner: data, left: LARGEST_TAR });
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let path = entry.path()?.into_owned();
+        let path = path.strip_prefix(".").unwrap_or(&path);
+        if kind_of(path) == Some(Kind::Changelog) && entry.header().entry_type() == tar::EntryType::Regular {
+            let mut bytes = Vec::new();
+            entry.by_ref().take(LARGEST_CHANGELOG).read_to_end(&mut bytes)?;
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}
+
 struct Unpacker<'a> {
     package: &'a str,
     into: &'a Path,
@@ -110,6 +132,7 @@ enum Kind {
     Vmlinuz,
     Config,
     SystemMap,
+    Changelog,
     /// With its path below `lib/modules/VERSION`.
     Module(PathBuf),
 }
@@ -202,6 +225,8 @@ impl Unpacker<'_> {
             Kind::Vmlinuz if self.contents.vmlinuz.is_some() => return Err(second("vmlinuz")),
             Kind::Config if self.contents.config.is_some() => return Err(second("config")),
             Kind::SystemMap if size < SMALLEST_MAP || self.contents.system_map.is_some() => return Ok(None),
+            Kind::Changelog if size > LARGEST_CHANGELOG => return Ok(None),
+            Kind::Changelog => self.into.join(CHANGELOG),
             Kind::Vmlinuz => self.into.join("vmlinuz"),
             Kind::Config => self.into.join("config"),
             Kind::SystemMap => self.into.join("System.map"),
@@ -215,6 +240,7 @@ impl Unpacker<'_> {
             Kind::Config => self.contents.config = Some(target),
             Kind::SystemMap => self.contents.system_map = Some(target),
             Kind::Module(_) => self.contents.modules = Some(self.into.join("packed")),
+            Kind::Changelog => {}
         }
     }
 
@@ -244,6 +270,12 @@ impl<R: Read> Read for Bounded<R> {
 /// 6.19: `usr/lib/modules/V/{vmlinuz,config,System.map}`.
 fn kind_of(path: &Path) -> Option<Kind> {
     let path = path.strip_prefix("usr").unwrap_or(path);
+    if let Ok(doc) = path.strip_prefix("share/doc") {
+        // Where a package is of Debian's own making its changelog is the only one.
+        let (package, name) = doc.to_str()?.split_once('/')?;
+        let ours = package.starts_with("linux-") && ["changelog.Debian.gz", "changelog.gz"].contains(&name);
+        return ours.then_some(Kind::Changelog);
+    }
     if let Ok(name) = path.strip_prefix("boot") {
         let name = name.to_str().filter(|name| !name.contains('/'))?;
         let kinds = [("vmlinuz-", Kind::Vmlinuz), ("config-", Kind::Config), ("System.map-", Kind::SystemMap)];
@@ -279,6 +311,10 @@ mod tests {
         assert_eq!(kind("usr/lib/modules/6.1/kernel/fs/x.ko.xz"), Some(module));
         assert_eq!(kind("lib/modules/6.1/kernel/vmlinuz"), None);
         assert_eq!(kind("lib/modules/6.1/modules.dep"), None);
+        assert_eq!(kind("usr/share/doc/linux-image-6.1/changelog.gz"), Some(Kind::Changelog));
+        assert_eq!(kind("usr/share/doc/linux-base-7.3/changelog.Debian.gz"), Some(Kind::Changelog));
+        assert_eq!(kind("usr/share/doc/linux-image-6.1/x/changelog.gz"), None);
+        assert_eq!(kind("usr/share/doc/kmod/changelog.gz"), None);
         assert_eq!(kind("etc/kernel/postinst.d/x"), None);
     }
 }
