@@ -1,7 +1,5 @@
 //! Every family of complaint in the kernel's own formats: `families.txt`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use kernrig_klog::parse;
 
 /// A line of `families.txt` as a console prints it.

@@ -10,6 +10,7 @@ use kernrig_klog::Report;
 
 use crate::Model;
 use crate::model::weight;
+use crate::sightings::{Sighting, reports, sightings};
 use crate::terminal::attempts;
 use crate::xml;
 
@@ -130,11 +131,12 @@ fn parts(cases: Vec<TestCase>) -> Vec<Vec<TestCase>> {
 fn suites(model: &Model) -> Vec<(String, String, Vec<TestCase>)> {
     let mut names = Names::default();
     let mut suites = Vec::new();
+    let sightings = sightings(model);
     for suite in &model.suites {
         let place = place(&suite.kernel, &suite.variant);
         let mut cases = Vec::new();
         for outcomes in merged(&suite.outcomes) {
-            cases.push(case(model, &place, &outcomes, &mut names));
+            cases.push(case(model, &place, &outcomes, &sightings, &mut names));
             cases.extend(parts_of(&place, &outcomes, &mut names));
         }
         suites.push((place, about(model, Some(&suite.kernel)), cases));
@@ -190,7 +192,13 @@ impl Names {
 }
 
 /// The case of a cell; the first outcome is the one that counts.
-fn case(model: &Model, place: &str, outcomes: &[&Outcome], names: &mut Names) -> TestCase {
+fn case(
+    model: &Model,
+    place: &str,
+    outcomes: &[&Outcome],
+    sightings: &BTreeMap<String, Sighting>,
+    names: &mut Names,
+) -> TestCase {
     let Some(outcome) = outcomes.first() else { return TestCase::skipped("") };
     let verdict = &outcome.verdict;
     let (group, name) = outcome.cell.test.rsplit_once("::").unwrap_or(("", &outcome.cell.test));
@@ -218,14 +226,18 @@ fn case(model: &Model, place: &str, outcomes: &[&Outcome], names: &mut Names) ->
         | Verdict::BootFailure { .. } => TestResult::Failure { type_: kind, message, cause },
     };
     let quiet = matches!(verdict, Verdict::Pass | Verdict::Skip { .. });
-    let told = !quiet || !outcome.dirt.is_empty() || !outcome.params.is_empty() || outcome.flaky();
+    let told = !quiet
+        || !outcome.dirt.is_empty()
+        || !outcome.params.is_empty()
+        || !outcome.reports.is_empty()
+        || outcome.flaky();
     let seconds = |o: &&Outcome| o.seconds + o.earlier.iter().map(|attempt| attempt.seconds).sum::<f64>();
     let mut case = TestCase::success("", time(outcomes.iter().map(seconds).sum()));
     case.result = result;
     names.give(&mut case, &class, if name.is_empty() { "(no name)" } else { name });
     if told {
         case.system_out = text(out_of(outcome));
-        case.system_err = text(err_of(outcome));
+        case.system_err = text(err_of(outcome, sightings));
     }
     case
 }
@@ -292,16 +304,10 @@ pub(crate) fn params(outcome: &Outcome) -> String {
 }
 
 /// The kernel's complaints, each with its title and signature.
-fn err_of(outcome: &Outcome) -> String {
-    let earlier = outcome.earlier.iter().flat_map(|attempt| &attempt.reports);
-    let mut reports: Vec<_> = earlier.chain(&outcome.reports).collect();
-    if let Verdict::Crash { report } = outcome.verdict.bare()
-        && !reports.contains(&&**report)
-    {
-        reports.insert(0, report);
-    }
+fn err_of(outcome: &Outcome, sightings: &BTreeMap<String, Sighting>) -> String {
     let text = |r: &&Report| {
         let mut lines = vec![r.title.clone(), format!("signature: {}", r.signature)];
+        lines.extend(sightings.get(&r.signature).map(Sighting::places));
         lines.extend(r.benign.as_ref().map(|known| format!("known, and no failure: {}", known.reason)));
         lines
             .extend(r.corrupted.then(|| "corrupted: cut short, or the stack is missing or somebody else's".to_owned()));
@@ -309,7 +315,7 @@ fn err_of(outcome: &Outcome) -> String {
         lines.extend((!r.frames.is_empty()).then(|| format!("stack: {}", r.frames.join(" < "))));
         format!("{}\n{}\n", lines.join("\n"), r.text)
     };
-    reports.iter().map(text).collect::<Vec<_>>().join("\n")
+    reports(outcome).iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 fn text(text: String) -> Option<String> {

@@ -3,6 +3,7 @@
 pub mod jsonl;
 mod junit;
 mod model;
+mod sightings;
 pub mod terminal;
 mod xml;
 

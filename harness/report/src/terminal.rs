@@ -6,6 +6,7 @@ use kernrig_events::{Class, Event, Outcome, Subtest, SubtestResult, Verdict, pla
 
 use crate::Model;
 use crate::junit::params;
+use crate::sightings::sightings;
 
 /// Longest line of a guest's in a summary.
 const WIDEST: usize = 400;
@@ -133,6 +134,11 @@ pub fn summary(model: &Model) -> String {
     if !known.is_empty() {
         lines.push(String::new());
         lines.extend(known);
+    }
+    let sightings = sightings(model);
+    if !sightings.is_empty() {
+        lines.push(String::new());
+        lines.extend(sightings.values().map(|one| format!("{}: {}", one.title, one.places())));
     }
     if !model.notices.is_empty() {
         lines.push(String::new());

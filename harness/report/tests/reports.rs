@@ -456,3 +456,29 @@ fn every_attempt_is_kept_and_the_last_stands_for_the_cell() {
     let unsure = run(Verdict::HarnessError { reason: "no disk".into() });
     assert_eq!((unsure.exit_code(), case(&unsure).element), (2, "error".to_owned()));
 }
+
+#[test]
+fn a_complaint_lists_the_kernels_it_was_seen_on_and_was_not() {
+    let mut events = vec![started()];
+    let crash = || Verdict::Crash { report: Box::new(report(Severity::Oops)) };
+    let skip = || Verdict::Skip { reason: "no such file".into() };
+    for (kernel, first, second) in [
+        ("linux-3.2", crash(), Verdict::Pass),
+        ("linux-3.6", crash(), Verdict::Pass),
+        ("linux-3.8", Verdict::Pass, Verdict::Pass),
+        ("linux-3.9", skip(), Verdict::Pass),
+    ] {
+        events.push(outcome(kernel, "default", "pid::reaping", first));
+        events.push(outcome(kernel, "default", "pid::other", second));
+    }
+    events.push(finished());
+    let model = Model::of(&events);
+    let places = "seen on linux-3.2, linux-3.6; not on linux-3.8";
+    let summary = terminal::summary(&model);
+    assert_eq!(summary.matches(places).count(), 1, "{summary}");
+    assert!(!summary.contains("not on linux-3.8, linux-3.9"), "{summary}");
+    let xml: String = junit(&model).iter().map(|(_, xml)| String::from_utf8_lossy(xml).into_owned()).collect();
+    assert_eq!(xml.matches(places).count(), 2, "{xml}");
+    let alone: Vec<Event> = events.into_iter().take(3).collect();
+    assert!(!terminal::summary(&Model::of(&alone)).contains("seen on"));
+}

@@ -45,12 +45,20 @@ fn read(file: &Path, printer: &mut Printer<'_>) -> io::Result<bool> {
         None => Box::new(File::open(file)?),
     };
     let mut stream = Stream::new();
-    let mut any = false;
+    let (mut any, mut first) = (false, true);
     let mut chunk = vec![0; 64 * 1024];
     loop {
         let found = match input.read(&mut chunk) {
             Ok(0) => break,
-            Ok(length) => stream.push(&chunk[..length]),
+            Ok(length) => {
+                if let Some(how) = compressed(&chunk[..length]).filter(|_| std::mem::take(&mut first)) {
+                    return Err(io::Error::other(format!(
+                        "it is compressed: pipe what `{how}` prints into `decode -`"
+                    )));
+                }
+                first = false;
+                stream.push(&chunk[..length])
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
@@ -60,6 +68,13 @@ fn read(file: &Path, printer: &mut Printer<'_>) -> io::Result<bool> {
     let found = stream.finish();
     found.iter().for_each(|found| printer.print(found));
     Ok(any || !found.is_empty())
+}
+
+/// What unpacks a file that begins so: unread, it would pass for a log without a complaint.
+fn compressed(start: &[u8]) -> Option<&'static str> {
+    const MAGIC: &[(&[u8], &str)] =
+        &[(b"\x1f\x8b", "zcat"), (b"\xfd7zXZ\0", "xzcat"), (b"\x28\xb5\x2f\xfd", "zstdcat"), (b"BZh", "bzcat")];
+    MAGIC.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, how)| *how)
 }
 
 /// Prints the reports of one log.

@@ -73,3 +73,14 @@ fn a_benign_list_that_cannot_be_read_fails_the_run() {
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("benign.toml") && stderr.contains("releases"), "{stderr}");
 }
+
+#[test]
+fn what_is_no_log_ends_with_2_and_is_never_taken_for_a_clean_one() {
+    let folder = folder();
+    fs::write(folder.path().join("log.gz"), b"\x1f\x8b\x08\0\0\0\0\0").expect("a file");
+    for (path, why) in [("log.gz", "zcat"), (".", "directory"), ("nowhere", "No such file")] {
+        let (code, stdout, stderr) = finish(kernrig(&folder).args(["decode", path]));
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert!(stderr.contains(why), "{stderr}");
+    }
+}
