@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Doctor,
     /// Write kernels.toml and known-issues.toml into this folder, for editing
     Init(InitArgs),
+    /// Hold a kernel against another, or against a run of it: new failures, lost tests, and what could explain them
+    Qualify(Box<crate::commands::qualify::args::QualifyArgs>),
     /// Hunt a known issue, a test's failure or your own program's on a kernel until it shows; exit 1 if it does not
     Repro(Box<ReproArgs>),
     /// Name the complaints in kernel logs; exit 1 if there are any

@@ -1,5 +1,6 @@
 //! A place to boot suites in: QEMU, its accelerator, Ctrl-C, the folder of results. Every command that boots has one.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -167,7 +168,17 @@ pub(crate) fn info(kernel: &Kernel) -> KernelInfo {
         release: kernel.release.clone(),
         packages: kernel.packages.iter().map(package).collect(),
         notes: kernel.notes.clone(),
+        config: options_of_tests(kernel),
+        modules: kernel.modules.iter().map(|module| module.name.clone()).collect(),
     }
+}
+
+/// The build options that any test asks for.
+fn options_of_tests(kernel: &Kernel) -> BTreeMap<String, String> {
+    let names: BTreeSet<&str> =
+        kernrig_catalog::TESTS.iter().flat_map(|test| test.needs.kconfig).flat_map(|need| need.any).copied().collect();
+    let all = kernel.config.iter().flat_map(kernrig_kernels::Config::iter);
+    all.filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_string())).collect()
 }
 
 /// Where events go, in this order: disk, terminal, memory.

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Kernels(kernels) => commands::kernels::kernels(&cli.global, &kernels.command),
         Command::Doctor => commands::doctor::doctor(&cli.global),
         Command::Init(init) => commands::init::init(init),
+        Command::Qualify(qualify) => commands::qualify::qualify(&cli.global, qualify),
         Command::Decode(decode) => commands::decode::decode(&cli.global, decode),
     };
     match result {

@@ -43,6 +43,11 @@ impl Shape {
         self
     }
 
+    /// Name of the variant.
+    pub(crate) fn name(&self) -> &str {
+        &self.variant.name
+    }
+
     /// Virtual CPUs and MiB of RAM.
     pub(crate) fn size(&self) -> (u32, u32) {
         (self.variant.cpus, self.variant.memory_mib)

@@ -46,6 +46,12 @@ pub struct KernelInfo {
     pub packages: Vec<PackageInfo>,
     /// What the user should know of it: a withdrawn pin, a stub `System.map`, no config.
     pub notes: Vec<String>,
+    /// Build options that tests ask for, without `CONFIG_`; what is not set is not in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
+    /// Modules that tests ask for, with all they need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<String>,
 }
 
 /// A cell's verdict with what was seen on the way.
@@ -195,6 +201,9 @@ pub enum Event {
         variant: String,
         /// The QEMU command, quoted for a shell.
         command: String,
+        /// Words of the kernel command line besides kernrig's own.
+        #[serde(default)]
+        cmdline: String,
     },
     /// A test was started.
     TestStarted {

@@ -70,6 +70,16 @@ pub enum ConfigValue {
     Value(String),
 }
 
+impl std::fmt::Display for ConfigValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Yes => "y",
+            Self::Module => "m",
+            Self::Value(text) => text,
+        })
+    }
+}
+
 impl Config {
     /// Reads a `.config`; lines it does not know are left out.
     #[must_use]
@@ -90,6 +100,11 @@ impl Config {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&ConfigValue> {
         self.0.get(name)
+    }
+
+    /// Every option that is set, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ConfigValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// Whether an option is `y` or `m`.

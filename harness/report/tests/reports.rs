@@ -95,6 +95,8 @@ fn hostile_run() -> Vec<Event> {
             release: format!("6.1.0{EVIL}"),
             packages: vec![PackageInfo { name: "linux".into(), version: "6.1".into(), sha256: "ab".into() }],
             notes: vec![format!("note {EVIL}")],
+            config: BTreeMap::new(),
+            modules: Vec::new(),
         }),
         Event::KernelUnavailable { kernel: "debian-7".into(), reason: format!("gone {EVIL}"), optional: false },
         Event::KernelUnavailable { kernel: "mine".into(), reason: "no such file".into(), optional: true },

@@ -206,6 +206,7 @@ impl Driver<'_> {
             kernel: self.suite.kernel.name.clone(),
             variant: variant.name.clone(),
             command: machine.by_hand().to_owned(),
+            cmdline: variant.cmdline.clone(),
         });
         let stem = format!("{}+{}.{vm}", file_name(&self.suite.kernel.name), file_name(&variant.name));
         let transcript = Transcript::open(self.settings.consoles.as_deref(), &stem)

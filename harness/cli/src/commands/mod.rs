@@ -8,5 +8,6 @@ pub(crate) mod init;
 pub(crate) mod kernels;
 pub(crate) mod known;
 pub(crate) mod list;
+pub(crate) mod qualify;
 pub(crate) mod repro;
 pub(crate) mod run;
