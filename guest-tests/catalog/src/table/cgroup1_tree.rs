@@ -50,9 +50,9 @@ pub(super) const TESTS: &[Test] = &[
     .since(2, 6, 32)
     .kconfig(&[CGROUPS])
     .mutants(&[Mutant::ignore("not renamed", nr::RENAME), Mutant::forgive("renamed across parents", nr::RENAME)]),
-    // b7e24eb1caa5.
+    // b7e24eb1caa5 (5.13 and stable kernels): older ones take it.
     test("cgroup1::rename_refuses_a_newline", "a group cannot be renamed so that /proc/PID/cgroup gets a line more")
-        .since(5, 13, 0)
+        .since(2, 6, 32)
         .kconfig(&[CGROUPS])
         .mutants(&[Mutant::forgive("renamed", nr::RENAME)]),
     test(
