@@ -6,6 +6,7 @@
 mod archive_of_its_time;
 mod bad_input;
 mod bench;
+mod bisect;
 mod every_kernel;
 mod history;
 mod interruption;
