@@ -124,9 +124,15 @@ fn names<'a>(
     say: &mut impl FnMut(String),
 ) {
     for (text, glob) in texts.zip(&patterns.0) {
-        if !known.iter().any(|name| glob.is_match(name)) {
-            say(format!("{key}: `{text}` matches none{}", near(text, known)));
+        if known.iter().any(|name| glob.is_match(name)) {
+            continue;
         }
+        let cuts =
+            |name: &&str| name.match_indices("::").map(|(at, _)| format!("{}::*", &name[..at])).collect::<Vec<_>>();
+        let groups: Vec<String> = known.iter().flat_map(cuts).collect();
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let like = if text.contains('*') && !groups.is_empty() { groups.as_slice() } else { known };
+        say(format!("{key}: `{text}` matches none{}", near(text, like)));
     }
 }
 
@@ -241,7 +247,7 @@ mod tests {
                 &[("affected", "[{ flavour = \"debian\", range = \">=3.8-1, <3.2-1\" }]")],
                 "matches no package of debian",
             ),
-            (&[("tests", "[\"ns::pdi::*\"]")], "`ns::pdi::*` matches none; did you mean ns::pid"),
+            (&[("tests", "[\"ns::pdi::*\"]")], "`ns::pdi::*` matches none; did you mean ns::pid::*?"),
             (&[("variants", "[\"smp8\"]")], "did you mean smp4?"),
             (&[("signature", "{ kinds = [\"gpf\"] }")], "kind `gpf`; did you mean GPF?"),
             (&[("signature", "{ any = [\"f.isra.0\"] }")], "`f.isra.0` is no function"),

@@ -9,9 +9,20 @@ fn help_names_every_command_and_the_exit_codes() {
     let folder = folder();
     let (code, stdout, _) = finish(kernrig(&folder).arg("--help"));
     assert_eq!(code, 0);
-    for word in
-        ["run", "repro", "list", "check", "kernels", "doctor", "init", "decode", "Exit codes:", "--mirror", "--offline"]
-    {
+    for word in [
+        "run",
+        "repro",
+        "list",
+        "check",
+        "kernels",
+        "doctor",
+        "init",
+        "decode",
+        "known",
+        "Exit codes:",
+        "--mirror",
+        "--offline",
+    ] {
         assert!(stdout.contains(word), "no {word} in\n{stdout}");
     }
 }

@@ -36,6 +36,9 @@ fn init_writes_a_matrix_that_is_read_and_refuses_to_overwrite_it() {
     let written = fs::read_to_string(&file).expect("written");
     assert!(written.contains("[[kernel]]"), "{written}");
 
+    let known = fs::read_to_string(folder.path().join("known-issues.toml")).expect("written");
+    assert!(known.contains("[[issue]]"), "{known}");
+
     fs::write(&file, format!("# mine\n{written}")).expect("edited");
     let (code, _, stderr) = finish(kernrig(&folder).arg("init"));
     assert_eq!(code, 2);

@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod config;
 mod decode;
+mod known;
 mod payload;
 mod setup;
 mod symbols;

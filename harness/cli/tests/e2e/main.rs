@@ -10,6 +10,7 @@ mod bisect;
 mod every_kernel;
 mod history;
 mod interruption;
+mod known;
 mod markers;
 mod mutants;
 mod payload;
