@@ -77,16 +77,20 @@ impl Knobs {
             found.push(Self { memory: None, ..self.clone() });
         }
         for param in params {
-            let Some(&value) = self.params.get(param.name).filter(|value| **value > param.default) else { continue };
+            let value = self.params.get(param.name).copied().unwrap_or(param.default);
             // A seed is no amount: another one is not less.
-            if param.name == SEED {
-                continue;
-            }
-            let mut without = self.clone();
-            without.params.remove(param.name);
-            found.push(without);
-            if value / 2 > param.default {
-                found.push(self.with(param.name, value / 2));
+            if value > param.default && param.name != SEED {
+                let mut without = self.clone();
+                without.params.remove(param.name);
+                found.push(without);
+                if value / 2 > param.default {
+                    found.push(self.with(param.name, value / 2));
+                }
+            } else if ["workers", "iterations"].contains(&param.name) && value > param.min {
+                found.push(self.with(param.name, param.min));
+                if value / 2 > param.min {
+                    found.push(self.with(param.name, value / 2));
+                }
             }
         }
         found
@@ -140,8 +144,9 @@ pub(crate) fn general(test: &Test, known: impl Fn(&str) -> bool) -> Vec<Knobs> {
 
 fn turned_up(from: &Knobs, params: &[Param], names: &[&str], factor: u64) -> Knobs {
     let mut knobs = from.clone();
-    for param in params.iter().filter(|param| names.contains(&param.name)) {
-        let value = param.default.max(1).saturating_mul(factor).clamp(param.min, param.max);
+    // One that is 0 by default is off, and is not what more of the same means.
+    for param in params.iter().filter(|param| names.contains(&param.name) && param.default > 0) {
+        let value = param.default.saturating_mul(factor).clamp(param.min, param.max);
         if value > param.default {
             knobs.params.insert(param.name.to_owned(), value);
         }
@@ -156,7 +161,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) const PARAMS: &[Param] = &[
-        Param { name: "iterations", default: 10, min: 1, max: 100 },
+        Param { name: "iterations", default: 10, min: 10, max: 100 },
         Param { name: "seed", default: 1, min: 0, max: u64::MAX },
         Param { name: "workers", default: 1, min: 1, max: 16 },
     ];
@@ -209,7 +214,11 @@ pub(crate) mod tests {
             ]
         );
         assert!(Knobs::plain("a::b", DEFAULT_VARIANT).with("seed", 9).smaller(PARAMS).is_empty());
-        assert!(Knobs::plain("a::b", DEFAULT_VARIANT).with("iterations", 5).smaller(PARAMS).is_empty());
+        let below = &[Param { name: "workers", default: 8, min: 1, max: 16 }];
+        let words = |knobs: &Knobs| knobs.smaller(below).iter().map(Knobs::words).collect::<Vec<_>>();
+        assert_eq!(words(&Knobs::plain("a::b", DEFAULT_VARIANT)), ["a::b workers=1", "a::b workers=4"]);
+        assert_eq!(words(&Knobs::plain("a::b", DEFAULT_VARIANT).with("workers", 2)), ["a::b workers=1"]);
+        assert!(words(&Knobs::plain("a::b", DEFAULT_VARIANT).with("workers", 1)).is_empty());
     }
 
     #[test]

@@ -8,7 +8,6 @@ mod knobs;
 mod order;
 mod report;
 mod sighting;
-#[cfg(test)]
 mod steps;
 
 use std::collections::BTreeMap;
@@ -43,8 +42,8 @@ const MEASURE: u32 = 5;
 const AFTERWARDS: u32 = 3;
 
 pub(crate) fn repro(global: &Global, args: &ReproArgs) -> Result<u8, Failure> {
-    let qemu = machine::qemu()?;
     let order = Order::new(global, args)?;
+    let qemu = machine::qemu()?;
     let signals = Signals::install().map_err(|e| Failure::new(format!("cannot take over signals: {e}")))?;
     let out = OutDir::open(&args.out)?;
     let hands = hands(args, &order, &signals)?;
@@ -142,6 +141,8 @@ struct Course {
     first: Option<(Instant, u32)>,
     /// Of each setting at which it showed the first try that did.
     shown: Vec<(Knobs, Outcome)>,
+    /// What it was called, and how often.
+    titles: BTreeMap<String, u32>,
     /// How long the last tries took.
     last: Duration,
 }
@@ -163,11 +164,18 @@ impl Chase<'_> {
         let kernel =
             Arc::new(kernel.map_err(|reason| Failure::new(format!("{} is not to be had: {reason}", candidate.name)))?);
         let (ladder, left_out, mut notes) = self.ladder(&candidate, &kernel)?;
+        notes.extend(self.order.said_of(&kernel));
         let declared = ladder.iter().map(|knobs| (knobs.test.clone(), self.order.params(&knobs.test))).collect();
         let pinned = self.order.pinned;
         let measure = self.args.tries.filter(|_| pinned).unwrap_or(MEASURE);
         let mut hunt = Hunt::new(ladder, declared, Limits { tries: self.args.tries, measure, minimise: !pinned });
-        let mut course = Course { started: Instant::now(), first: None, shown: Vec::new(), last: Duration::ZERO };
+        let mut course = Course {
+            started: Instant::now(),
+            first: None,
+            shown: Vec::new(),
+            titles: BTreeMap::new(),
+            last: Duration::ZERO,
+        };
         let mut ended_by = None;
         while ended_by.is_none() {
             ended_by = self.over(&course, &hunt);
@@ -263,6 +271,7 @@ impl Chase<'_> {
         for outcomes in vms.values() {
             let (seen, outcome) = sighting::look(outcomes, &knobs.test, self.order.quarry.as_ref());
             if let (Seen::It, Some(outcome)) = (&seen, outcome) {
+                *course.titles.entry(sighting::title(outcome)).or_default() += 1;
                 course.first.get_or_insert((Instant::now(), hunt.tries() + 1));
                 if course.shown.iter().all(|(other, _)| other != knobs) {
                     course.shown.push((knobs.clone(), outcome.clone()));
@@ -300,6 +309,7 @@ impl Chase<'_> {
                 outcome: outcome.clone(),
                 first_after_s: (first - course.started).as_secs_f64(),
                 first_in_try,
+                titles: course.titles.clone(),
                 console: console(&self.consoles, outcome.vm),
                 repeat: self.repeat(candidate, &best.knobs),
             })

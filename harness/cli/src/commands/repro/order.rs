@@ -6,14 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kernrig_catalog::{Param, Test};
 use kernrig_events::Outcome;
 use kernrig_image::Payload;
+use kernrig_kernels::Kernel;
 use kernrig_kernels::manifest::{DEFAULT_VARIANT, VariantEntry};
-use kernrig_plan::{Reading, Selection};
+use kernrig_known::{Facts, Issue, List};
+use kernrig_plan::{Reading, Selection, near};
 
 use super::knobs::{Knobs, general};
 use super::sighting::{AnyFault, Quarry};
+use super::steps;
 use crate::args::{Format, Global, ReproArgs};
 use crate::candidate::Candidate;
 use crate::failure::Failure;
+use crate::known_issues;
 use crate::matrix::Matrix;
 use crate::payloads::Payloads;
 use crate::screen::Screen;
@@ -32,6 +36,7 @@ pub(crate) struct Order {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) payloads: Arc<[(Payload, Reading)]>,
     pub(crate) screen: Screen,
+    issue: Option<Issue>,
     tests: Vec<&'static Test>,
     payload_tests: Vec<&'static Test>,
     variants: Vec<VariantEntry>,
@@ -49,22 +54,44 @@ impl Quarry for Fault {
     }
 }
 
+/// What an issue looks like, whatever else shows beside it.
+#[derive(Debug)]
+struct Signature {
+    issue: Issue,
+}
+
+impl Quarry for Signature {
+    fn shows(&self, outcome: &Outcome) -> bool {
+        let claimed = || outcome.reports.iter().any(|r| r.benign.is_none() && self.issue.claims(r));
+        claimed() || self.issue.explains(&outcome.verdict, &outcome.reports)
+    }
+}
+
 impl Order {
     pub(crate) fn new(global: &Global, args: &ReproArgs) -> Result<Self, Failure> {
         let matrix = Matrix::load(global, false)?;
         let payloads = Payloads::declared(&matrix.manifest)?.with(&args.payload)?;
         let payload_tests: Vec<&'static Test> = payloads.tests().collect();
         let old: Arc<AtomicBool> = Arc::default();
-        let patterns: Vec<String> = args.what.iter().cloned().collect();
-        let selection = payloads.select(&patterns).map_err(|e| Failure::new(e.to_string().replace("--test ", "")))?;
+        let list = known_issues::load(global)?.1;
+        let issue = args.what.as_deref().and_then(|what| list.get(what)).cloned();
+        let own = issue.as_ref().map(|issue| ladder_of(issue, &args.tests)).transpose()?;
+        let patterns: Vec<String> = match &own {
+            Some((tests, _)) => tests.clone(),
+            None => args.what.iter().cloned().collect(),
+        };
+        let selection = payloads.select(&patterns).map_err(|e| unknown(args, &list, &e.to_string()))?;
         let tests: Vec<&'static Test> = selection.tests().collect();
         let variants = matrix.manifest.variants.clone();
         let known = |name: &str| variants.iter().any(|variant| variant.name == name);
-        let ladder: Vec<Knobs> = tests.iter().flat_map(|test| general(test, known)).collect();
-        let (what, quarry): (_, Arc<dyn Quarry>) = (
-            args.what.clone().unwrap_or_else(|| tests.iter().map(|t| t.name).collect::<Vec<_>>().join(", ")),
-            Arc::new(Fault { old: Arc::clone(&old) }),
-        );
+        let ladder = own.map(|(_, ladder)| ladder).filter(|ladder| !ladder.is_empty());
+        let ladder = ladder.unwrap_or_else(|| tests.iter().flat_map(|test| general(test, known)).collect());
+        let what = args.what.clone();
+        let what = what.unwrap_or_else(|| tests.iter().map(|t| t.name).collect::<Vec<_>>().join(", "));
+        let quarry: Arc<dyn Quarry> = match &issue {
+            Some(issue) => Arc::new(Signature { issue: issue.clone() }),
+            None => Arc::new(Fault { old: Arc::clone(&old) }),
+        };
         let pins = Pins::of(args);
         let (ladder, pinned) = (pins.pin(ladder), pins.any());
         if let Some(name) = args.variant.as_ref().filter(|name| !known(name)) {
@@ -76,12 +103,33 @@ impl Order {
         let candidates = matrix.choose(&args.kernels)?;
         let screen = if args.format == Format::Json { matrix.screen.beside() } else { matrix.screen };
         let payloads = payloads.read(&selection)?;
-        Ok(Self { what, quarry, old, ladder, pinned, candidates, payloads, screen, tests, payload_tests, variants })
+        Ok(Self {
+            what,
+            quarry,
+            old,
+            ladder,
+            pinned,
+            candidates,
+            payloads,
+            screen,
+            issue,
+            tests,
+            payload_tests,
+            variants,
+        })
     }
 
     /// What a test declares.
     pub(crate) fn params(&self, test: &str) -> &'static [Param] {
         self.tests.iter().find(|known| known.name == test).map_or(&[], |test| test.params)
+    }
+
+    /// What the list says of an issue on a kernel.
+    pub(crate) fn said_of(&self, kernel: &Kernel) -> Option<String> {
+        let issue = self.issue.as_ref()?;
+        let packages = kernel.packages.iter().map(|p| (p.name.as_str(), p.version.as_str()));
+        let affected = if issue.affects(&Facts::new(&kernel.release, packages)) { "affected" } else { "not affected" };
+        Some(format!("by the list of known issues this kernel is {affected}"))
     }
 
     /// How knobs are booted, and the one test that runs.
@@ -102,8 +150,10 @@ impl Order {
         let payloads = args.payload.payloads.iter();
         let mut words: Vec<String> =
             payloads.flat_map(|path| ["--payload".to_owned(), path.display().to_string()]).collect();
-        if words.is_empty() {
-            words.push(test.to_owned());
+        match &self.issue {
+            Some(issue) => words.extend([issue.id.clone(), "-t".to_owned(), test.to_owned()]),
+            None if words.is_empty() => words.push(test.to_owned()),
+            None => {}
         }
         words
     }
@@ -143,4 +193,43 @@ impl<'a> Pins<'a> {
         }
         pinned
     }
+}
+
+/// The tests of an issue that are wanted, and the steps that its entry has for them.
+fn ladder_of(issue: &Issue, wanted: &[String]) -> Result<(Vec<String>, Vec<Knobs>), Failure> {
+    let wrong = |why: String| Failure::new(format!("known issue {}: {why}", issue.id)).next("`kernrig known check`");
+    let mut ladder = steps::of_issue(&issue.repro).map_err(wrong)?;
+    let patterns: Vec<String> = issue.tests.texts().map(str::to_owned).collect();
+    let mut tests = Vec::new();
+    for pattern in &patterns {
+        let selection = Selection::new(std::slice::from_ref(pattern));
+        tests.extend(selection.map_err(|e| wrong(e.to_string().replace("--test ", "")))?.tests());
+    }
+    if !wanted.is_empty() {
+        let chosen = Selection::new(wanted).map_err(|e| Failure::new(e.to_string()))?;
+        tests.retain(|test| chosen.has(test));
+        ladder.retain(|knobs| kernrig_catalog::by_name(&knobs.test).is_some_and(|test| chosen.has(test)));
+        if tests.is_empty() && ladder.is_empty() {
+            return Err(Failure::new(format!("--test {}: {} has no such test", wanted.join(" "), issue.id))
+                .next(format!("it has {}", patterns.join(", "))));
+        }
+    }
+    let named = ladder.iter().map(|knobs| knobs.test.clone());
+    let names: std::collections::BTreeSet<String> = match ladder.is_empty() {
+        true => tests.iter().map(|test| test.name.to_owned()).collect(),
+        false => named.collect(),
+    };
+    Ok((names.into_iter().collect(), ladder))
+}
+
+/// What was named is neither: the names that look like it.
+fn unknown(args: &ReproArgs, list: &List, message: &str) -> Failure {
+    let what = args.what.as_deref().unwrap_or_default();
+    if what.contains("::") || what.contains(['*', '?', '[', '{']) {
+        return Failure::new(message.replace("--test ", ""));
+    }
+    let near = near(what, list.issues().iter().map(|issue| issue.id.as_str()));
+    let meant = if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(", ")) };
+    Failure::new(format!("{what}: there is no such known issue, and no test"))
+        .next(format!("{meant}`kernrig known list` and `kernrig list` print them all"))
 }

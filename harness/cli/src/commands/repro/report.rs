@@ -1,5 +1,6 @@
 //! What came of a hunt, for reading and for programs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kernrig_events::Outcome;
@@ -38,6 +39,8 @@ pub(crate) struct Sighting {
     pub(crate) first_after_s: f64,
     /// Tries until then, that one included.
     pub(crate) first_in_try: u32,
+    /// What it was called in each try that showed it, anywhere.
+    pub(crate) titles: BTreeMap<String, u32>,
     pub(crate) console: Option<PathBuf>,
     pub(crate) repeat: String,
 }
@@ -119,6 +122,8 @@ impl Sighting {
             }
             None => lines.push(format!("  {}: {}", self.outcome.verdict.label(), self.outcome.verdict.explanation())),
         }
+        let titles = self.titles.iter().filter(|_| self.titles.len() > 1);
+        lines.extend(titles.map(|(title, times)| format!("  showed {times} times as {title}")));
         lines.extend(self.console.iter().map(|path| format!("  console {}", path.display())));
         lines.push(format!("  to repeat it: {}", self.repeat));
     }
@@ -135,6 +140,7 @@ impl Sighting {
             "report": complaint(&self.outcome),
             "first_after_s": self.first_after_s,
             "first_in_try": self.first_in_try,
+            "titles": self.titles,
             "console": self.console,
             "repeat": self.repeat,
         })

@@ -61,6 +61,12 @@ pub(crate) fn look<'a>(outcomes: &'a [Outcome], test: &str, quarry: &dyn Quarry)
     }
 }
 
+/// What an outcome shows, in a line.
+pub(crate) fn title(outcome: &Outcome) -> String {
+    let own = || format!("{}: {}", outcome.verdict.label(), outcome.verdict.explanation());
+    complaint(outcome).map_or_else(own, |report| report.title.clone())
+}
+
 /// The complaint of an outcome that is to be shown: that of its verdict, else the first that is no benign one.
 pub(crate) fn complaint(outcome: &Outcome) -> Option<&Report> {
     match &outcome.verdict {
