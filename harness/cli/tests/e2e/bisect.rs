@@ -9,7 +9,7 @@ use kernrig_toy_archive::{Deb, Layout, Toy, bzimage};
 
 use crate::rig::{events, kernrig, skipped};
 
-/// Open in Debian's 5.10 until 5.10.244-1 or so and closed in 6.1 as long as there are cloud kernels of it here: that
+/// Mended in Debian's 5.10.244-1, by its changelog, and in 6.1 before all that the mirror has: that
 /// an unmounted mount's propagation can be changed (12f147ddd6de).
 const TEST: &str = "ns::mount::unmounted_one_cannot_be_shared";
 const BAD: &str = "cloud-5.10.0-30";

@@ -94,6 +94,11 @@ pub(crate) struct QuestionArgs {
     #[arg(long, value_name = "NAME=N", value_parser = param)]
     pub(crate) param: Vec<(String, u64)>,
 
+    /// The fault is this one of `kernrig known list`, in its tests unless others are named, and nothing else; on whichever
+    /// kernels it is said to be
+    #[arg(long, value_name = "ID", conflicts_with_all = ["signature", "boot"])]
+    pub(crate) known: Option<String>,
+
     /// Only this is the fault: a glob over the titles and signatures of the kernel's complaints, or over the reason of a
     /// failure; without * and ? it may stand anywhere in them. A kernel with another fault cannot be judged
     #[arg(long, value_name = "GLOB")]

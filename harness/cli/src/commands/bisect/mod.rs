@@ -47,7 +47,7 @@ pub(crate) fn bisect(global: &Global, args: &BisectArgs) -> Result<u8, Failure> 
     let benign = matrix::benign(global)?;
     let qemu = machine::qemu()?;
     let matrix = Matrix::load(global, false)?;
-    let question = Question::new(&matrix, &args.question)?;
+    let question = Question::new(global, &matrix, &args.question)?;
     let line = Line::find(&matrix, args)?;
     let words = state::words(&args.question)?;
     let signals = Signals::install().map_err(|e| Failure::new(format!("cannot take over signals: {e}")))?;

@@ -8,11 +8,15 @@ use kernrig_bisect::Seen;
 use kernrig_events::{Outcome, Verdict};
 use kernrig_image::Payload;
 use kernrig_kernels::Kernel;
+use kernrig_kernels::manifest::nearest;
+use kernrig_known::Issue;
 use kernrig_plan::{BOOT, Decision, Reading, Selection, Suite};
 
 use super::args::QuestionArgs;
+use crate::args::Global;
 use crate::candidate::Candidate;
 use crate::failure::Failure;
+use crate::known_issues;
 use crate::matrix::Matrix;
 use crate::payloads::Payloads;
 use crate::shape::Shape;
@@ -22,6 +26,7 @@ pub(crate) struct Question {
     selection: Selection,
     shape: Shape,
     signature: Option<Pattern>,
+    known: Option<Issue>,
     boot: bool,
     pub(crate) payloads: Arc<[(Payload, Reading)]>,
 }
@@ -33,20 +38,25 @@ struct Pattern {
 }
 
 impl Question {
-    pub(crate) fn new(matrix: &Matrix, args: &QuestionArgs) -> Result<Self, Failure> {
-        if args.tests.is_empty() && args.payload.payloads.is_empty() && !args.boot {
+    pub(crate) fn new(global: &Global, matrix: &Matrix, args: &QuestionArgs) -> Result<Self, Failure> {
+        let known = args.known.as_deref().map(|id| issue(global, id)).transpose()?;
+        if known.is_none() && args.tests.is_empty() && args.payload.payloads.is_empty() && !args.boot {
             return Err(Failure::new("nothing is asked of the kernels")
-                .next("name tests with -t GLOB, a program with --payload FILE, or say --boot"));
+                .next("name tests with -t GLOB, a bug with --known ID, a program with --payload FILE, or say --boot"));
         }
         let payloads = Payloads::declared(&matrix.manifest)?.with(&args.payload)?;
-        let asked = if args.boot { vec![PLAINEST.to_owned()] } else { args.tests.clone() };
+        let asked = match &known {
+            _ if args.boot => vec![PLAINEST.to_owned()],
+            Some(issue) if args.tests.is_empty() => issue.tests.texts().map(str::to_owned).collect(),
+            _ => args.tests.clone(),
+        };
         let selection = payloads.select(&asked).map_err(|e| Failure::new(e.to_string()))?;
         let selection = selection.tuned(&args.param).map_err(|e| Failure::new(e.to_string()))?;
         let payloads = payloads.read(&selection)?;
         let entry = matrix.variants(std::slice::from_ref(&args.variant))?.remove(0);
         let shape = Shape::new(&entry, args.append.as_deref())?.sized(args.smp, args.memory);
         let signature = args.signature.as_deref().map(Pattern::new).transpose()?;
-        Ok(Self { selection, shape, signature, boot: args.boot, payloads })
+        Ok(Self { selection, shape, signature, known, boot: args.boot, payloads })
     }
 
     /// All of it in words: what makes verdicts of another call those of this one.
@@ -57,6 +67,7 @@ impl Question {
             ("tests", if args.boot { BOOT.to_owned() } else { args.tests.join(" ") }),
             ("param", params.join(" ")),
             ("payload", payload.to_owned()),
+            ("known", args.known.clone().unwrap_or_default()),
             ("signature", args.signature.clone().unwrap_or_default()),
             ("variant", args.variant.clone()),
             ("append", args.append.clone().unwrap_or_default()),
@@ -119,10 +130,23 @@ impl Question {
 
     /// Whether a fault is the one that is asked about.
     fn is_asked(&self, outcome: &Outcome) -> bool {
+        if let Some(issue) = &self.known {
+            return issue.explains(&outcome.verdict, &outcome.reports);
+        }
         let Some(pattern) = &self.signature else { return true };
         let reports = outcome.reports.iter().flat_map(|r| [&r.title, &r.signature].into_iter().chain(&r.alternatives));
         reports.map(String::as_str).chain([plain(&outcome.verdict).explanation()]).any(|text| pattern.fits(text))
     }
+}
+
+fn issue(global: &Global, id: &str) -> Result<Issue, Failure> {
+    let (_, list) = known_issues::load(global)?;
+    list.issues().iter().find(|issue| issue.id == id).cloned().ok_or_else(|| {
+        let ids: Vec<&str> = list.issues().iter().map(|issue| issue.id.as_str()).collect();
+        let meant = nearest(id, &ids).map(|id| format!("did you mean {id}? ")).unwrap_or_default();
+        Failure::new(format!("--known {id}: there is no such issue"))
+            .next(format!("{meant}`kernrig known list` prints them all"))
+    })
 }
 
 /// What runs where nothing but the boot is asked about.
@@ -170,6 +194,7 @@ mod tests {
             selection: Selection::new(&["ns::uts::*".to_owned()]).unwrap(),
             shape: Shape::new(&entry, None).unwrap(),
             signature: signature.map(|text| Pattern::new(text).unwrap()),
+            known: None,
             boot,
             payloads: Arc::new([]),
         }
@@ -207,6 +232,20 @@ mod tests {
             outcomes.extend(verdicts.into_iter().map(|verdict| outcome("ns::uts::x", verdict)));
             assert_eq!(word(&question(signature, false).seen(&outcomes)), expected, "{signature:?} {outcomes:?}");
         }
+    }
+
+    #[test]
+    fn a_known_issue_is_bad_whatever_kernels_it_is_said_to_affect() {
+        let list = "[[issue]]\nid = \"i\"\ntitle = \"t\"\naffected = [\"<3.0\"]\ntests = [\"ns::uts::*\"]\nshows = \"always\"\n\
+                    signature = { outcome = \"fail\", reason = \"*EPERM*\" }\n";
+        let list = kernrig_known::List::parse(list).unwrap();
+        let question = Question { known: Some(list.issues()[0].clone()), ..question(None, false) };
+        let seen = |verdict| word(&question.seen(&[outcome(BOOT, Verdict::Pass), outcome("ns::uts::x", verdict)]));
+        assert_eq!(seen(fail()), "bad");
+        assert_eq!(seen(known()), "bad");
+        assert_eq!(seen(Verdict::Fail { reason: "EINVAL".to_owned() }), "unjudged");
+        assert_eq!(seen(Verdict::Lost { reason: "gone".to_owned() }), "unjudged");
+        assert_eq!(seen(Verdict::Pass), "good");
     }
 
     #[test]

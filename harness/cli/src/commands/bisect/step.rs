@@ -45,7 +45,7 @@ fn judge(global: &Global, args: &StepArgs) -> Result<Verdict, Failure> {
     let benign = matrix::benign(global)?;
     let qemu = machine::qemu()?;
     let matrix = Matrix::load(global, false)?;
-    let question = Question::new(&matrix, &args.question)?;
+    let question = Question::new(global, &matrix, &args.question)?;
     // One kernel of the many that git will ask about shares the doubt with about as many as halvings are usual.
     let needed = passes(&args.question, 16);
     let choice = KernelChoice { kernels: vec![args.kernel.clone()], group: None };
