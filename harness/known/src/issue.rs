@@ -25,6 +25,8 @@ pub struct Issue {
     pub variants: Patterns,
     /// Whether each run of a test shows it.
     pub shows: Shows,
+    /// Whether it writes to memory that is not its own: whatever the kernel says after it has shown may be its doing.
+    pub corrupts_memory: bool,
     /// Commits that fixed it.
     pub fix: Vec<String>,
     /// Why it is expected; empty where nobody said.
@@ -143,9 +145,16 @@ impl Signature {
     }
 }
 
+/// The issue that a complaint is laid to: one that it fits, else one that corrupts memory and had shown before it.
+fn claimer<'a>(issues: &[&'a Issue], reports: &[Report], report: &Report) -> Option<&'a Issue> {
+    let fitting = |report: &Report| issues.iter().copied().find(|issue| issue.claims(report));
+    let before = || reports.iter().take_while(|earlier| *earlier != report);
+    fitting(report).or_else(|| before().filter_map(fitting).find(|issue| issue.corrupts_memory))
+}
+
 /// Which of the issues a failure is laid to, if together they explain all of it: the verdict and every complaint.
 pub(crate) fn explain<'a>(issues: &[&'a Issue], verdict: &Verdict, reports: &[Report]) -> Option<&'a Issue> {
-    let claimer = |report: &Report| issues.iter().copied().find(|issue| issue.claims(report));
+    let claimer = |report: &Report| claimer(issues, reports, report);
     let by_outcome = issues.iter().copied().find(|issue| issue.is_outcome(verdict));
     let part_of_hang =
         |report: &Report| by_outcome.is_some() && verdict.label() == "hang" && STUCK.contains(&report.kind.as_str());

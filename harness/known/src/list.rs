@@ -104,6 +104,8 @@ struct Row {
     shows: ShowsRow,
     signature: OneOrMany<SignatureRow>,
     #[serde(default)]
+    corrupts_memory: bool,
+    #[serde(default)]
     fix: OneOrMany<String>,
     #[serde(default)]
     fixed_in: OneOrMany<String>,
@@ -190,6 +192,7 @@ impl Row {
                 ShowsRow::Always => Shows::Always,
                 ShowsRow::Sometimes => Shows::Sometimes,
             },
+            corrupts_memory: self.corrupts_memory,
             expires: self.expires.map(day).transpose()?,
             fix: self.fix.list(),
             id: self.id,

@@ -115,6 +115,13 @@ mod tests {
         shows = "sometimes"
         signature = [{ outcome = "fail", reason = "*too late*" }, { outcome = "hang" }]
         expires = 2026-06-01
+        [[issue]]
+        id = "a#4"
+        title = "k scribbles"
+        affected = ["*"]
+        tests = ["wild::*"]
+        signature = { any = ["k"] }
+        corrupts-memory = true
     "#;
 
     fn report(kind: &str, frames: &[&str]) -> Report {
@@ -173,6 +180,20 @@ mod tests {
         benign.benign = Some(Benign { reason: "x".to_owned(), taint: String::new() });
         assert_eq!(label("5.10", cell, crash(&oops), &[benign, oops.clone()]), "known");
         assert_eq!(label("5.10", cell, Verdict::Fail { reason: "x".to_owned() }, &[]), "fail", "no oops, another bug");
+    }
+
+    #[test]
+    fn what_follows_on_scribbled_memory_is_laid_to_the_scribbler() {
+        let (known, other) = (report("GPF", &["k"]), report("BUG", &["z"]));
+        let cell = ("default", "wild::x");
+        assert_eq!(label("5.10", cell, crash(&known), &[known.clone(), other.clone()]), "known");
+        assert_eq!(
+            label("5.10", cell, crash(&other), &[known.clone(), other.clone()]),
+            "known",
+            "the worse one came later"
+        );
+        assert_eq!(label("5.10", cell, crash(&known), &[other.clone(), known.clone()]), "crash", "it came before");
+        assert_eq!(label("5.10", cell, crash(&other), std::slice::from_ref(&other)), "crash", "nothing was seen of k");
     }
 
     #[test]
