@@ -164,7 +164,6 @@ pub enum SubtestResult {
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "most events are the large one, and none is kept")]
 pub enum Event {
     /// The run begins.
     RunStarted {

@@ -6,6 +6,7 @@ mod config;
 mod decode;
 mod known;
 mod payload;
+mod qualify;
 mod repro;
 mod setup;
 mod symbols;

@@ -14,6 +14,7 @@ mod known;
 mod markers;
 mod mutants;
 mod payload;
+mod qualify;
 mod repro;
 mod rig;
 mod selftests;
