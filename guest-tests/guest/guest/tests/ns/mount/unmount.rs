@@ -117,9 +117,10 @@ impl Obituary {
     }
 
     fn watch(&self, path: &str) -> Check {
-        const ONLY_UNMOUNT: usize = 0x2000;
+        // IN_UNMOUNT alone is EINVAL on 2.6.38 and well on 3.2: it goes with IN_MOVE_SELF, which nobody here does.
+        const UNMOUNT: usize = 0x2000 | 0x800;
         let path = c_string(path).or_fail("a path")?;
-        let args = [arg(self.0.raw()), path.as_ptr() as usize, ONLY_UNMOUNT];
+        let args = [arg(self.0.raw()), path.as_ptr() as usize, UNMOUNT];
         // SAFETY: a NUL-terminated string, and numbers.
         unsafe { call(nr::INOTIFY_ADD_WATCH, args) }.map(drop).or_fail("inotify_add_watch")
     }
