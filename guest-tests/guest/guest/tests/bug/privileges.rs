@@ -253,7 +253,7 @@ fn limit_counts_the_users_own(_: &Ctx) -> Check {
     const MOST: u64 = 2;
     scratch::own_mounts()?;
     program::install("/tmp/program")?;
-    let peer = in_limited_userns(MOST, |_| {
+    in_limited_userns(MOST, |_| {
         sys::plain(nr::SETRESGID, [USER, USER, USER]).or_fail("setresgid")?;
         sys::plain(nr::SETRESUID, [USER, USER, USER]).or_fail("setresuid")?;
         let (output, to_test) = sys::pipe().or_fail("pipe")?;
@@ -276,8 +276,7 @@ fn limit_counts_the_users_own(_: &Ctx) -> Check {
         ensure!(runs, "a user's second process of {MOST} could not exec: {end:?} (111: EAGAIN)");
         ensure!(third == Err(Errno::EAGAIN), "a user's third process of {MOST}: {third:?}, not EAGAIN");
         Ok(())
-    });
-    peer
+    })
 }
 
 /// Runs `body` as root of a new user namespace with all users in it, whose maker has that limit of processes.
