@@ -10,6 +10,23 @@ use crate::{Date, Facts};
 /// Kinds of reports that only tell of a machine that makes no progress: part of a hang.
 const STUCK: &[&str] = &["soft-lockup", "hard-lockup", "rcu-stall", "hung-task"];
 
+/// Kinds of reports that memory gives which somebody else has written to.
+const MEMORY_FAULTS: &[&str] = &[
+    "GPF",
+    "NULL-deref",
+    "paging-request",
+    "stack-segment",
+    "double-fault",
+    "invalid-opcode",
+    "kernel-BUG",
+    "BUG",
+    "oops",
+    "list-corruption",
+    "slab-corruption",
+    "bad-page",
+    "panic",
+];
+
 /// A bug that kernels are known to have.
 #[derive(Clone, Debug)]
 pub struct Issue {
@@ -25,7 +42,10 @@ pub struct Issue {
     pub variants: Patterns,
     /// Whether each run of a test shows it.
     pub shows: Shows,
-    /// Whether it writes to memory that is not its own: whatever the kernel says after it has shown may be its doing.
+    /// Tests in which it shows now and then only, although it always shows in the others.
+    pub sometimes_in: Patterns,
+    /// Whether it writes to memory that is not its own: any fault of memory in its tests, and whatever the kernel says
+    /// after it has shown, may be its doing.
     pub corrupts_memory: bool,
     /// Commits that fixed it.
     pub fix: Vec<String>,
@@ -97,6 +117,12 @@ impl Issue {
         self.affected.covers(facts)
     }
 
+    /// Whether a pass of this test is not expected on a kernel that has it.
+    #[must_use]
+    pub fn always_shows_in(&self, test: &str) -> bool {
+        self.shows == Shows::Always && !self.sometimes_in.fit(test)
+    }
+
     /// Whether a report is one of it.
     #[must_use]
     pub fn claims(&self, report: &Report) -> bool {
@@ -145,11 +171,16 @@ impl Signature {
     }
 }
 
-/// The issue that a complaint is laid to: one that it fits, else one that corrupts memory and had shown before it.
+/// The issue that a complaint is laid to: one that it fits, else one that corrupts memory, if it is a fault of memory or
+/// that one had shown before it.
 fn claimer<'a>(issues: &[&'a Issue], reports: &[Report], report: &Report) -> Option<&'a Issue> {
     let fitting = |report: &Report| issues.iter().copied().find(|issue| issue.claims(report));
     let before = || reports.iter().take_while(|earlier| *earlier != report);
-    fitting(report).or_else(|| before().filter_map(fitting).find(|issue| issue.corrupts_memory))
+    let scribblers = || issues.iter().copied().filter(|issue| issue.corrupts_memory);
+    let fault = MEMORY_FAULTS.contains(&report.kind.as_str());
+    fitting(report)
+        .or_else(|| scribblers().find(|_| fault))
+        .or_else(|| before().filter_map(fitting).find(|issue| issue.corrupts_memory))
 }
 
 /// Which of the issues a failure is laid to, if together they explain all of it: the verdict and every complaint.

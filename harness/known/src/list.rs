@@ -104,6 +104,8 @@ struct Row {
     shows: ShowsRow,
     signature: OneOrMany<SignatureRow>,
     #[serde(default)]
+    sometimes_in: Vec<String>,
+    #[serde(default)]
     corrupts_memory: bool,
     #[serde(default)]
     fix: OneOrMany<String>,
@@ -185,13 +187,14 @@ impl Row {
         }
         Ok(Issue {
             affected: affected(self.affected, &fixed)?,
-            tests: patterns("tests", &self.tests)?,
-            variants: patterns("variants", &self.variants)?,
+            tests: some("tests", patterns("tests", &self.tests)?)?,
+            variants: some("variants", patterns("variants", &self.variants)?)?,
             signatures,
             shows: match self.shows {
                 ShowsRow::Always => Shows::Always,
                 ShowsRow::Sometimes => Shows::Sometimes,
             },
+            sometimes_in: patterns("sometimes-in", &self.sometimes_in)?,
             corrupts_memory: self.corrupts_memory,
             expires: self.expires.map(day).transpose()?,
             fix: self.fix.list(),
@@ -231,10 +234,11 @@ fn day(date: Datetime) -> Result<Date, String> {
 }
 
 fn patterns(key: &str, texts: &[String]) -> Result<Patterns, String> {
-    if texts.is_empty() {
-        return Err(format!("{key} is empty"));
-    }
     texts.iter().map(|text| glob(key, text)).collect::<Result<_, _>>().map(Patterns)
+}
+
+fn some(key: &str, patterns: Patterns) -> Result<Patterns, String> {
+    if patterns.0.is_empty() { Err(format!("{key} is empty")) } else { Ok(patterns) }
 }
 
 fn glob(key: &str, text: &str) -> Result<GlobMatcher, String> {

@@ -14,11 +14,6 @@ fn names_what_is_missing(reason: &str) -> bool {
     ["CONFIG_", "Linux ", "the module ", "command line", "cgroup_"].iter().any(|word| reason.contains(word))
 }
 
-/// A freed mount may be anybody's by the time it is used: the first to stumble over it need not name it.
-fn broken_by_407(test: &str, release: &str) -> bool {
-    test.starts_with("bug::docker_407::") && !at_least(release, (3, 8))
-}
-
 #[test]
 fn every_test_has_a_verdict_on_debians_kernels() {
     for name in ["debian-5.10", "debian-6.1", "debian-6.12", "debian-7"] {
@@ -56,12 +51,11 @@ fn assert_verdicts(name: &str, finished: &Finished) {
         match outcome.verdict.class() {
             Class::Good => {}
             Class::Neutral if outcome.verdict.label() == "known" => {}
-            Class::Bad if broken_by_407(test, release) => {}
             Class::Neutral => assert!(names_what_is_missing(why), "{name}: {test}: {why}"),
             _ => wrong.push(format!("{} {test}: {why}", outcome.verdict.label())),
         }
         // Who was killed by the kernel cannot clean up.
-        if !outcome.dirt.is_empty() && outcome.verdict.label() != "known" && !broken_by_407(test, release) {
+        if !outcome.dirt.is_empty() && outcome.verdict.label() != "known" {
             wrong.push(format!("{test} left {:?} behind", outcome.dirt));
         }
     }

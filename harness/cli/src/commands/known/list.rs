@@ -67,6 +67,8 @@ fn human(issue: &Issue, kernels: &[&str]) {
     line("fixed in", issue.fixed_in().join(", "));
     line("fixed by", issue.fix.join(", "));
     line("shows", format!("{shows}, in {}", issue.tests.texts().collect::<Vec<_>>().join(", ")));
+    let rare: Vec<&str> = issue.sometimes_in.texts().collect();
+    line("", rare.first().map_or_else(String::new, |_| format!("sometimes in {}", rare.join(", "))));
     line("expires", issue.expires.map_or_else(String::new, |day| day.to_string()));
     line("why", issue.reason.clone());
     line("owner", issue.owner.clone());
@@ -86,6 +88,8 @@ fn document(issue: &Issue, kernels: &[&str]) -> Value {
         "tests": issue.tests.texts().collect::<Vec<_>>(),
         "variants": issue.variants.texts().collect::<Vec<_>>(),
         "shows": if issue.shows == Shows::Always { "always" } else { "sometimes" },
+        "sometimes-in": issue.sometimes_in.texts().collect::<Vec<_>>(),
+        "corrupts-memory": issue.corrupts_memory,
         "reason": issue.reason,
         "owner": issue.owner,
         "ticket": issue.ticket,
