@@ -242,8 +242,8 @@ pub(crate) fn manifest(global: &Global) -> Result<(Option<PathBuf>, Manifest), F
 /// compiled in.
 pub(crate) fn benign(global: &Global) -> Result<BenignList, Failure> {
     let beside = global.config.as_deref().and_then(Path::parent).map(|folder| folder.join(BENIGN));
-    let file = beside.filter(|file| file.exists()).unwrap_or_else(|| PathBuf::from(BENIGN));
     // A dangling link is a list that cannot be read, and not one that is not there.
+    let file = beside.filter(|file| file.symlink_metadata().is_ok()).unwrap_or_else(|| PathBuf::from(BENIGN));
     if file.symlink_metadata().is_err() {
         return Ok(BenignList::shipped());
     }

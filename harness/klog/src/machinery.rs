@@ -26,7 +26,8 @@ const REPORTING: &[&str] = &[
     "*__sanitizer*", "*check_memory_region*", "*check_heap_object*", "*check_object*", "read_word_at_a_time",
     "*read_once_*nocheck*", "*write_once_*nocheck*", "*should_fail*", "*_indirect_thunk_*", "perf_trace*",
     "*debug_object*", "timer_is_static_object", "work_is_static_object", "__fortify_report", "object_err*",
-    "print_trailer*", "*might_fault*", "*might_sleep*", "*might_resched*", "__schedule_bug", "schedule_debug",
+    "print_trailer*", "check_bytes_and_report", "*_debug_processing*", "slab_err", "slab_bug", "slab_fix", "slab_pad_check*",
+    "check_slab", "on_freelist", "free_to_partial_list", "list_slab_objects*", "*might_fault*", "*might_sleep*", "*might_resched*", "__schedule_bug", "schedule_debug",
     "*assertfail*", "__phys_addr*", "seqprop_assert*",
     // The lock validator and locks.
     "*lockdep*", "*lock_acquire*", "*lock_release*", "*lock_class*", "*held_locks*", "*mark_lock*", "validate_chain*",

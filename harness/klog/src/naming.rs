@@ -113,8 +113,11 @@ fn hold(compiled: &'static Compiled, header: &str, after: &[Line]) -> Option<Rea
     let skip = [&MACHINERY.reporting, &compiled.skip];
     let locks = |way: &Vec<Step>| way.iter().any(|step| matches!(step, Step::Locks));
     let mut blamed = None;
-    for way in &compiled.look {
-        let mut cursor = Cursor::new(after);
+    // Frames marked `?` are a last resort, for kernels that print no others.
+    let ways = |doubtful| compiled.look.iter().map(move |way: &Vec<Step>| (way, doubtful));
+    let doubted = without_frame_pointers(after);
+    for (way, doubtful) in ways(false).chain(ways(true).take_while(|_| doubted)) {
+        let mut cursor = if doubtful { Cursor::doubtful(after) } else { Cursor::new(after) };
         let found = (Search { caught: &caught, lines: after }).walk(way, &mut cursor);
         if let Some(at) = choose(rule.choose, &found, &skip) {
             let torn = cursor.torn_after.is_some_and(|after| at.0 >= after);
@@ -224,7 +227,7 @@ fn frames_from(at: usize, known_as: Option<&str>, found: &[String], after: &[Lin
 /// Whether there is a stack, and frames under the first heading of each sort.
 fn trustworthy(after: &[Line]) -> bool {
     let framed = |line: &Line| matches!(line.says, Says::Frame(_)) || line.body().contains("(stack is not available)");
-    let mut stacks = false;
+    let mut stacks = after.iter().any(|line| line.says.begins_stack());
     let mut checked = Vec::new();
     for (at, line) in after.iter().enumerate() {
         let Says::Heading(heading) = line.says else { continue };
@@ -240,6 +243,17 @@ fn trustworthy(after: &[Line]) -> bool {
         }
     }
     stacks
+}
+
+/// Whether the kernel marks every frame `?`: to 4.9 (the last with addresses) those built without frame pointers do, such
+/// as Debian's. Later ones unwind without.
+fn without_frame_pointers(after: &[Line]) -> bool {
+    let mut frames = after.iter().filter_map(|line| match &line.says {
+        Says::Frame(frame) => Some(!frame.reliable && line.body().contains("[<")),
+        _ => None,
+    });
+    let first = frames.next();
+    first == Some(true) && frames.all(|doubted| doubted)
 }
 
 /// The first stack as printed, every frame of it.

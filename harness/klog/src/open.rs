@@ -108,7 +108,7 @@ impl Open {
     pub(crate) fn body(&mut self, line: Line, tells: bool) {
         let body = line.body();
         self.only_headers = false;
-        self.traced |= matches!(line.says, Says::Heading(_));
+        self.traced |= matches!(line.says, Says::Heading(_)) || line.says.begins_stack();
         self.ended |= tells && body.contains(rules::END);
         self.all_cpus |= tells && body.contains(rules::ALL_CPUS);
         let belongs = line.says != Says::Other || SPLAT.is_match(body);

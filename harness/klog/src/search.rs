@@ -27,12 +27,19 @@ pub(crate) struct Cursor<'a> {
     passed: bool,
     /// So many frames were found before one of somebody else's stack came.
     pub(crate) torn_after: Option<usize>,
+    /// Frames marked `?` count where a stack has no others.
+    doubtful: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// At the line behind the header.
     pub(crate) fn new(after: &'a [Line]) -> Self {
-        Self { rest: after.get(1..).unwrap_or(&[]), passed: false, torn_after: None }
+        Self { rest: after.get(1..).unwrap_or(&[]), passed: false, torn_after: None, doubtful: false }
+    }
+
+    /// The same, for kernels without frame pointers, which mark all of a stack `?`.
+    pub(crate) fn doubtful(after: &'a [Line]) -> Self {
+        Self { doubtful: true, ..Self::new(after) }
     }
 
     fn skip_past(&mut self, fits: impl Fn(&Line) -> bool) -> Option<&'a Line> {
@@ -43,15 +50,19 @@ impl<'a> Cursor<'a> {
         line
     }
 
-    /// The next stack with a heading.
+    /// The next stack with a heading, or that begins without one.
     pub(crate) fn trace(&mut self) -> Option<Vec<String>> {
-        self.skip_past(|line| matches!(line.says, Says::Heading(Heading::Trace | Heading::Registers)))?;
+        let headed = |line: &Line| matches!(line.says, Says::Heading(Heading::Trace | Heading::Registers));
+        let begins = self.rest.iter().find(|line| headed(line) || line.says.begins_stack())?;
+        if headed(begins) {
+            self.skip_past(headed)?;
+        }
         self.follow()
     }
 
     /// The frames that follow, up to the next heading after the first of them.
     fn follow(&mut self) -> Option<Vec<String>> {
-        let mut reliable: Vec<String> = Vec::new();
+        let (mut reliable, mut doubtful): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
         let mut torn_after = None;
         let mut seen = 0;
         let mut taken = 0;
@@ -63,10 +74,11 @@ impl<'a> Cursor<'a> {
                         torn_after = Some(reliable.len());
                     }
                     let names = std::iter::once(&frame.name).chain(&frame.from);
-                    for name in names.map(|name| trace::plain(name)).filter(|_| frame.reliable) {
-                        let again = frame.from.is_some() && reliable.last().is_some_and(|last| last == name);
-                        if !again && reliable.len() < MAX_FOUND {
-                            reliable.push(name.to_owned());
+                    let list = if frame.reliable { &mut reliable } else { &mut doubtful };
+                    for name in names.map(|name| trace::plain(name)) {
+                        let again = frame.from.is_some() && list.last().is_some_and(|last| last == name);
+                        if !again && list.len() < MAX_FOUND {
+                            list.push(name.to_owned());
                         }
                     }
                 }
@@ -74,6 +86,9 @@ impl<'a> Cursor<'a> {
                 _ => {}
             }
             taken += 1;
+        }
+        if reliable.is_empty() && self.doubtful {
+            reliable = doubtful;
         }
         if reliable.is_empty() {
             return None;

@@ -311,6 +311,14 @@ pub(crate) const RULES: &[Rule] = &[
     rule("WARNING", Warning, "WARNING: ", r"WARNING: (?:CPU: [0-9]+ PID: [0-9]+ )?at [^ ]+:[0-9]+(?: |$)|WARNING: (?:\[.*\] )?[^ ]+:[0-9]+ at [^ ]+",
         "WARNING in {at}")
         .join(Rank(2)).look(WARN),
+    // Without a place: built without CONFIG_DEBUG_BUGVERBOSE, or the warning is a checker's (CFI).
+    rule("WARNING", Warning, "WARNING: ", r"WARNING: (?:CPU: [0-9]+ PID: [0-9]+ )?at [A-Za-z_][A-Za-z0-9_.]*\+0x[0-9a-f]+/0x",
+        "WARNING in {at}")
+        .join(Rank(2)).look(WARN),
+    // A call through a pointer of another type: since 6.1 followed by a WARNING, or by an oops.
+    rule("CFI", Warning, "CFI failure at ", r"^CFI failure at FN",
+        "CFI failure in {at}")
+        .join(Rank(7)).look(&[&[Named(1), Trace]]).wider("WARNING in {at}"),
     rule("WARNING", Warning, "WARNING: kernel stack", r"WARNING: (kernel stack regs) at [0-9a-f]+ in .* has bad ('[a-z]+') value",
         "WARNING: {1} has bad {2} value")
         .bare(),

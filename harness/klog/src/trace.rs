@@ -28,6 +28,13 @@ pub(crate) enum Says {
     Other,
 }
 
+impl Says {
+    /// Arm's unwinder prints no heading (to 6.6): its frames, which name their callers, are a stack by themselves.
+    pub(crate) fn begins_stack(&self) -> bool {
+        matches!(self, Self::Frame(Frame { from: Some(_), .. }))
+    }
+}
+
 /// Whose stack begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heading {
@@ -154,7 +161,8 @@ fn frame(text: &str) -> Option<Frame> {
     let (name, after) = rest.split_at_checked(end)?;
     let from = after.split_once(" from ").and_then(|(_, caller)| {
         let caller = address(caller).unwrap_or(caller).trim_start_matches([' ', '(']);
-        caller.get(..symbol(caller)?).map(str::to_owned)
+        // `(null)` is no function.
+        caller.get(..symbol(caller)?).filter(|name| *name != "null").map(str::to_owned)
     });
     let fits = after.starts_with("+0x")
         || after.strip_prefix(')').unwrap_or(after).starts_with(" from ")
