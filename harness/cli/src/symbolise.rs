@@ -17,6 +17,9 @@ const MAX_LINE: u64 = 64 * 1024;
 /// A vmlinux with all its debug information has about 1 GiB.
 const MAX_VMLINUX: u64 = 8 << 30;
 
+/// Kernels that may be moved have this (since 4.8).
+const KASLR: &str = "kernel_randomize_memory";
+
 /// The symbols of the kernel that a log came from.
 pub(crate) struct Symboliser {
     symbols: Symbols,
@@ -69,6 +72,13 @@ impl Symboliser {
         if let (Some(other), Some(own)) = (other, &self.release) {
             stdout::note(format!(
                 "{} is of Linux {other}, the kernel given is {own}: functions may be wrong",
+                path.display()
+            ));
+        }
+        if survey.is_at_a_loss() && self.symbols.address(KASLR).is_some() {
+            stdout::note(format!(
+                "{} does not say how far its kernel was moved (no `Kernel Offset:`): read as if it was not, functions may \
+                 be wrong",
                 path.display()
             ));
         }

@@ -23,17 +23,17 @@ pub struct Rewriter<'a> {
 }
 
 /// An address in a line.
-struct Address {
-    value: u64,
+pub(crate) struct Address {
+    pub(crate) value: u64,
     /// Where the text that names it begins and ends: the address itself, or the empty place behind its brackets.
     from: usize,
     to: usize,
-    asked: Asked,
+    pub(crate) asked: Asked,
 }
 
 /// What an address is the address of.
 #[derive(Clone, Copy, PartialEq)]
-enum Asked {
+pub(crate) enum Asked {
     /// An instruction.
     Instruction,
     /// What a call returns to.
@@ -98,7 +98,7 @@ pub fn has_bare_addresses(text: &str) -> bool {
 }
 
 /// The addresses of a line that stand in a function's place.
-fn addresses(line: &[u8]) -> Vec<Address> {
+pub(crate) fn addresses(line: &[u8]) -> Vec<Address> {
     let mut found: Vec<Address> = Vec::new();
     for at in memmem::find_iter(line, b"ffffffff") {
         if found.last().is_some_and(|last| at < last.to) {

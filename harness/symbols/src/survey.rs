@@ -5,11 +5,26 @@ use std::collections::BTreeMap;
 use memchr::memmem;
 
 use crate::Symbols;
+use crate::rewrite::{self, Asked};
 use crate::table::LOWEST;
 
 /// The kernel is moved by less than this (`KERNEL_IMAGE_SIZE`), in pages at the least.
 const SPAN: u64 = 1 << 30;
 const PAGE: u64 = 4096;
+/// KASLR moves by whole multiples of this (`CONFIG_PHYSICAL_ALIGN`, at the least).
+const ALIGN: u64 = 2 << 20;
+/// What stacks end with. Two of them at once fit no other shift, but for chance of one in millions.
+const BOTTOMS: &[&str] = &[
+    "entry_SYSCALL_64_after_hwframe",
+    "do_syscall_64",
+    "ret_from_fork",
+    "ret_from_fork_asm",
+    "kthread",
+    "worker_thread",
+    "kernel_init",
+    "secondary_startup_64_no_verify",
+    "cpu_startup_entry",
+];
 /// Frames that agree on a shift, and then no more are asked.
 const ENOUGH: u32 = 8;
 /// Boots and modules that are kept of one log.
@@ -28,6 +43,10 @@ pub(crate) struct Boot {
     stated: Option<u64>,
     /// Shifts by which a frame's symbol and address fit, and how many frames say so.
     votes: BTreeMap<u64, u32>,
+    /// Shifts by which a bare address lies in one of [`BOTTOMS`], and in which (bits by its place there).
+    guesses: BTreeMap<u64, u32>,
+    /// There are bare addresses.
+    bare: bool,
     modules: Vec<Loaded>,
 }
 
@@ -56,6 +75,7 @@ impl Survey {
             boot.stated = stated(line.get(at + 15..).unwrap_or_default()).or(boot.stated);
         } else if memmem::find(line, b"ffffffff").is_some() {
             boot.vote(line, symbols);
+            boot.guess(line, symbols);
             boot.module(line);
         }
     }
@@ -67,15 +87,47 @@ impl Survey {
         self.boot(boot)?.shift()
     }
 
+    /// Whether a boot has bare addresses and nothing that says whether its kernel was moved.
+    #[must_use]
+    pub fn is_at_a_loss(&self) -> bool {
+        self.boots.iter().any(|boot| boot.bare && boot.shift().is_none())
+    }
+
     pub(crate) fn boot(&self, number: usize) -> Option<&Boot> {
         self.boots.get(number).or(self.boots.last())
     }
 }
 
 impl Boot {
-    /// What the kernel stated, else what most frames say.
+    /// What the kernel stated, else what most frames say, else what stacks end with.
     pub(crate) fn shift(&self) -> Option<u64> {
-        self.stated.or_else(|| self.votes.iter().max_by_key(|(_, count)| **count).map(|(shift, _)| *shift))
+        let voted = || self.votes.iter().max_by_key(|(_, count)| **count).map(|(shift, _)| *shift);
+        self.stated.or_else(voted).or_else(|| self.guessed())
+    }
+
+    fn guessed(&self) -> Option<u64> {
+        let (shift, fits) = self.guesses.iter().max_by_key(|(_, fits)| fits.count_ones())?;
+        (fits.count_ones() > 1).then_some(*shift)
+    }
+
+    /// An oops that is no panic does not state the shift: where a stack's last functions lie says it.
+    fn guess(&mut self, line: &[u8], symbols: &Symbols) {
+        if self.stated.is_some() || !self.votes.is_empty() || self.guesses.len() >= MOST {
+            return;
+        }
+        for address in rewrite::addresses(line) {
+            self.bare = true;
+            // A return address may be the first behind its function.
+            let at = address.value - u64::from(address.asked == Asked::Return);
+            for (bit, name) in BOTTOMS.iter().enumerate().filter(|_| address.asked != Asked::Instruction) {
+                for (link, size) in symbols.addresses(name).filter_map(|link| Some((link, symbols.at(link)?.size))) {
+                    let Some(moved) = at.checked_sub(link) else { continue };
+                    if moved < SPAN && moved % ALIGN < size {
+                        *self.guesses.entry(moved - moved % ALIGN).or_default() |= 1 << bit;
+                    }
+                }
+            }
+        }
     }
 
     /// The module that lies at a run-time address.
@@ -179,6 +231,30 @@ mod tests {
         assert_eq!(survey(log).shift(0), Some(0x1000_0000));
         assert_eq!(survey(" [<ffffffff81000110>] f+0x10/0x20").shift(0), Some(0));
         assert_eq!(survey(" [<00000000deadbeef>] f+0x10/0x20").shift(0), None, "a hashed pointer");
+    }
+
+    #[test]
+    fn an_oops_that_is_no_panic_says_it_by_what_its_stack_ends_with() {
+        let table = [
+            (BASE, b'T', "_text"),
+            (BASE + 0x100, b't', "f"),
+            (BASE + 0x500, b'T', "do_syscall_64"),
+            (BASE + 0x600, b'T', "entry_SYSCALL_64_after_hwframe"),
+            (BASE + 0x700, b'T', "_etext"),
+        ];
+        let symbols = Symbols::from_sorted(table.into_iter());
+        for (log, shift, lost) in [
+            (" 0xffffffffb8600140\n 0xffffffffb8600510\n 0xffffffffb8600674\n", Some(0x3760_0000), false),
+            // One alone may be chance.
+            (" 0xffffffffb8600140\n 0xffffffffb8600510\n", None, true),
+            (" ? 0xffffffffb8600510\n ? 0xffffffffb8600674\n", Some(0x3760_0000), false),
+            ("RIP: 0010:0xffffffffb8600510\nRIP: 0010:0xffffffffb8600674\n", None, true),
+            ("RSP: ffffffffb8600140\n", None, false),
+        ] {
+            let mut survey = Survey::new();
+            log.lines().for_each(|line| survey.line(line.as_bytes(), &symbols));
+            assert_eq!((survey.shift(0), survey.is_at_a_loss()), (shift, lost), "{log}");
+        }
     }
 
     #[test]
