@@ -8,16 +8,17 @@ const MOST: u32 = 1000;
 /// How often a kernel has to pass before it is called good: so often that, with a bug that shows in `rate` of the tries,
 /// all of `kernels` that are called good are so with this confidence.
 ///
-/// One sight of the bug is enough for bad, so that nothing is to be shared out there.
+/// One sight of the bug is enough for bad, so that nothing is to be shared out there. `None` where that is more often than
+/// anybody waits for.
 #[must_use]
-pub fn needed(rate: f64, confidence: f64, kernels: u32) -> u32 {
+pub fn needed(rate: f64, confidence: f64, kernels: u32) -> Option<u32> {
     if rate >= 1.0 {
-        return 1;
+        return Some(1);
     }
     let wrong = (1.0 - confidence.clamp(0.0, 0.999_999)) / f64::from(kernels.max(1));
     let misses = 1.0 - rate.clamp(0.000_001, 1.0);
     let tries = (wrong.ln() / misses.ln()).ceil();
-    (1..=MOST).find(|n| f64::from(*n) >= tries).unwrap_or(MOST)
+    (1..=MOST).find(|n| f64::from(*n) >= tries)
 }
 
 /// What one try has shown.
@@ -91,15 +92,16 @@ mod tests {
 
     #[test]
     fn a_rare_bug_takes_more_passes_and_more_kernels_share_the_doubt() {
-        assert_eq!(needed(1.0, 0.99, 6), 1);
-        assert_eq!(needed(0.5, 0.99, 1), 7);
-        assert_eq!(needed(0.5, 0.99, 4), 9);
-        assert_eq!(needed(0.1, 0.95, 1), 29);
-        assert_eq!(needed(0.0, 0.99, 1), MOST);
-        assert_eq!(needed(0.5, 1.0, 1), 20, "certainty is not to be had");
+        assert_eq!(needed(1.0, 0.99, 6), Some(1));
+        assert_eq!(needed(0.5, 0.99, 1), Some(7));
+        assert_eq!(needed(0.5, 0.99, 4), Some(9));
+        assert_eq!(needed(0.1, 0.95, 1), Some(29));
+        assert_eq!(needed(0.0, 0.99, 1), None);
+        assert_eq!(needed(0.001, 0.99, 1), None, "a thousand boots are not enough, and are not said to be");
+        assert_eq!(needed(0.5, 1.0, 1), Some(20), "certainty is not to be had");
         for rate in [0.05, 0.3, 0.9] {
             for kernels in 1..8 {
-                let tries = i32::try_from(needed(rate, 0.95, kernels)).unwrap();
+                let tries = i32::try_from(needed(rate, 0.95, kernels).unwrap()).unwrap();
                 let missed = (1.0 - rate).powi(tries);
                 assert!(1.0 - (1.0 - missed).powi(kernels.try_into().unwrap()) <= 0.05, "{rate} {kernels}");
             }

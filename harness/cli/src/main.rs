@@ -55,8 +55,9 @@ fn main() -> ExitCode {
         Command::Qualify(qualify) => commands::qualify::qualify(&cli.global, qualify),
         Command::Decode(decode) => commands::decode::decode(&cli.global, decode),
     };
+    let incomplete = if commands::bisect::is_step(std::env::args_os()) { commands::bisect::STOP } else { 2 };
     match result {
-        Ok(code) => ExitCode::from(if stdout::is_incomplete() { 2 } else { code }),
+        Ok(code) => ExitCode::from(if stdout::is_incomplete() { incomplete } else { code }),
         Err(failure) => {
             stdout::note(format!("error: {failure}"));
             ExitCode::from(2)

@@ -15,13 +15,19 @@ pub fn confirm(difference: &mut Difference, baseline: &[State], candidate: &[Sta
     difference.repeats = (labels(baseline), labels(candidate));
     let bad = |states: &[State]| states.iter().any(|s| s.kind == Kind::Bad);
     let fine = |states: &[State]| states.iter().any(|s| matches!(s.kind, Kind::Good | Kind::Known));
+    let good = |states: &[State]| states.iter().any(|s| s.kind == Kind::Good);
     let like = |states: &[State], other: &Option<State>| {
         other.as_ref().is_some_and(|o| states.iter().any(|s| s.signature == o.signature))
     };
     let chance = match difference.change {
         Change::NewFailure => fine(candidate) || bad(baseline),
         Change::NewSignature => fine(candidate) || like(candidate, &difference.was) || like(baseline, &difference.now),
-        Change::Fixed => bad(candidate) || fine(baseline),
+        // An issue that is known shows on the baseline whenever it is known there, too.
+        Change::Fixed => {
+            let kept = |states: &[State]| states.iter().any(|s| matches!(s.kind, Kind::Bad | Kind::Known));
+            let was_known = difference.was.as_ref().is_some_and(|s| s.kind == Kind::Known);
+            kept(candidate) || if was_known { good(baseline) } else { fine(baseline) }
+        }
         _ => false,
     };
     if chance {

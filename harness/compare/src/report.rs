@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{Change, Difference, Facts, FactsDiff};
+use crate::{Change, Changelog, Difference, Facts, FactsDiff};
+
+/// Versions of a changelog that are named.
+const MOST_VERSIONS: usize = 5;
 
 /// A candidate beside its baseline.
 #[derive(Clone, Debug, Serialize)]
@@ -13,6 +16,8 @@ pub struct Pair {
     pub candidate: Facts,
     /// How the kernels differ as such.
     pub kernels: FactsDiff,
+    /// What the changelog of their package says between them; `None` where they are not of one, or it is not at hand.
+    pub changelog: Option<Changelog>,
     /// Cells that are alike on both.
     pub alike: usize,
     /// Cells that are not, and those that are no better than they were; the worst first.
@@ -62,7 +67,7 @@ pub fn human(qualification: &Qualification) -> String {
     for pair in &qualification.pairs {
         lines.push(format!("{} against {}", named(&pair.candidate), named(&pair.baseline)));
         lines.push(format!("  {}", counts(pair)));
-        lines.extend(facts(&pair.kernels).into_iter().map(|fact| format!("  {fact}")));
+        lines.extend(facts(pair).into_iter().map(|fact| format!("  {fact}")));
         for difference in &pair.differences {
             lines.push(String::new());
             lines.push(format!("  {}: {}", difference.change.words(1), cell(difference)));
@@ -85,7 +90,7 @@ pub fn markdown(qualification: &Qualification) -> String {
         lines.push(String::new());
         lines.push(plain(&counts(pair)));
         lines.push(String::new());
-        lines.extend(facts(&pair.kernels).into_iter().map(|fact| format!("- {}", plain(&fact))));
+        lines.extend(facts(pair).into_iter().map(|fact| format!("- {}", plain(&fact))));
         if !pair.differences.is_empty() {
             lines.extend([String::new(), "| change | cell | was → is | what could explain it |".to_owned()]);
             lines.push("|---|---|---|---|".to_owned());
@@ -118,7 +123,7 @@ fn counts(pair: &Pair) -> String {
 }
 
 /// How the kernels differ: counts, for their lists are long; the JSON has them whole.
-fn facts(diff: &FactsDiff) -> Vec<String> {
+fn facts(Pair { kernels: diff, changelog, .. }: &Pair) -> Vec<String> {
     let mut lines = Vec::new();
     if !diff.config.is_empty() {
         lines.push(format!("{} build options differ", diff.config.len()));
@@ -128,7 +133,17 @@ fn facts(diff: &FactsDiff) -> Vec<String> {
         let list = |sign: &str, names: &[String]| names.iter().map(|n| format!("{sign}{n}")).collect::<Vec<_>>();
         lines.push(format!("modules: {}", [list("-", gone), list("+", new)].concat().join(" ")));
     }
+    lines.extend(changelog.as_ref().map(between));
     lines
+}
+
+fn between(log: &Changelog) -> String {
+    let shown = log.versions.iter().take(MOST_VERSIONS).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if log.versions.len() > MOST_VERSIONS { ", …" } else { "" };
+    let lacks = if log.backwards { "; the candidate is the older one" } else { "" };
+    let (n, items) = (log.versions.len(), log.items.len());
+    let versions = if n == 1 { "version" } else { "versions" };
+    format!("changelog from {} to {}: {n} {versions} ({shown}{more}), {items} changes{lacks}", log.from, log.to)
 }
 
 fn cell(difference: &Difference) -> String {

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use kernrig_compare::{
-    Change, Difference, Explainer, Facts, FactsDiff, Pair, Qualification, Record, State, comparable, confirm,
-    differences, human, markdown,
+    Change, Changelog, Difference, Explainer, Facts, FactsDiff, Kind, Pair, Qualification, Record, State, comparable,
+    confirm, differences, human, markdown,
 };
 use kernrig_events::{Attempt, Event, Outcome};
 
@@ -108,6 +108,20 @@ fn only_what_shows_each_time_is_a_regression() {
     assert_eq!(after("fail a", "fail b", &["fail b"; 2], &["fail b"; 2]), Change::Flaky);
     assert_eq!(after("fail a", "pass", &["fail a"; 2], &good), Change::Fixed);
     assert_eq!(after("fail a", "pass", &["fail a"; 2], &["pass", "fail a"]), Change::Flaky);
+    let known = |baseline: &[State], candidate: &[State]| {
+        let mut difference = difference("fail a", "pass");
+        difference.was = Some(known_state());
+        confirm(&mut difference, baseline, candidate);
+        difference.change
+    };
+    let seen = [known_state(), known_state()];
+    assert_eq!(known(&seen, &states(&good)), Change::Fixed, "a known issue shows on the baseline each time");
+    assert_eq!(known(&[known_state(), states(&["pass"]).remove(0)], &states(&good)), Change::Flaky);
+    assert_eq!(known(&seen, &seen), Change::Flaky);
+}
+
+fn known_state() -> State {
+    State { kind: Kind::Known, ..states(&["fail a"]).remove(0) }
 }
 
 fn facts(release: &str, config: &[(&str, &str)], modules: &[&str], cmdline: &str) -> Facts {
@@ -188,7 +202,7 @@ fn the_verdict_line_counts_what_counts() {
     let judged = |words: &[(&str, &str)], undecided: Option<&str>| {
         let differences = words.iter().map(|(was, now)| difference(was, now)).collect();
         let (baseline, candidate) = (facts("6.1.0", &[], &[], ""), facts("6.12.1", &[], &[], ""));
-        let pair = Pair { baseline, candidate, kernels: FactsDiff::default(), alike: 3, differences };
+        let pair = Pair { baseline, candidate, kernels: FactsDiff::default(), changelog: None, alike: 3, differences };
         Qualification::new(vec![pair], vec!["a | note".to_owned()], undecided.map(str::to_owned))
     };
     let fine = judged(&[("fail no", "pass"), ("fail no", "fail no")], None);
@@ -201,4 +215,27 @@ fn the_verdict_line_counts_what_counts() {
     assert!(page.contains("fail: fail: a \\<b\\>") || page.contains("fail: a \\<b\\>"), "{page}");
     let open = judged(&[("pass", "fail no")], Some("SIGINT"));
     assert_eq!((open.verdict.as_str(), open.exit_code), ("undecided: SIGINT; so far 1 new failure", 2));
+}
+
+#[test]
+fn a_changelog_explains_by_rare_words_and_stays_short() {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let mut noise =
+        String::from("linux (6.1.9-1) stable; urgency=high\n\n  * New upstream stable update:\n    https://x/\n");
+    (0..60).for_each(|n| noise.push_str(&format!("    - wifi: private hostname of driver {n}\n")));
+    let mine = "linux (6.1.10-1) stable; urgency=high\n\n  [ A. B ]\n    - utsname: let the hostname of a namespace be seen\n      by its children (CVE-2026-00017)\n\n    - [x86] unrelated\n\n -- A <a@b>  Sat\n";
+    let entries = [("6.1.10-1", lines(mine)), ("6.1.9-1", lines(&noise))];
+    let log = Changelog::new("6.1.8-1", "6.1.10-1", entries.iter().map(|(v, l)| (*v, l.as_slice())));
+    assert_eq!(log.versions, ["6.1.10-1", "6.1.9-1"]);
+    assert_eq!(log.items.len(), 63);
+    let mut bad = difference("pass", "fail no");
+    assert!(log.of(&bad).is_empty(), "words that sixty items have say nothing: {:?}", log.of(&bad));
+    bad.because.push("since Linux 6.1.10: hidden (CVE-2026-00017)".to_owned());
+    let said = "changelog 6.1.10-1: utsname: let the hostname of a namespace be seen by its children (CVE-2026-00017)";
+    assert_eq!(log.of(&bad), [said]);
+    let seen = difference("pass", "fail utsname_show() gave nothing");
+    assert!(log.of(&seen).is_empty(), "a function that no item names");
+    assert_eq!(Changelog { backwards: true, ..log.clone() }.of(&bad), [format!("not yet in it, {said}")]);
+    let lost = difference("skip none", "pass");
+    assert_eq!((lost.change, log.of(&lost)), (Change::GainedCoverage, Vec::new()));
 }

@@ -35,8 +35,8 @@ pub(crate) use step::STOP;
 /// Whether a command line, even a wrong one, is of a step: to `git bisect run` the usual code for wrong arguments says
 /// that the commit is bad.
 pub(crate) fn is_step(words: impl Iterator<Item = OsString>) -> bool {
-    let words: Vec<OsString> = words.collect();
-    words.windows(2).any(|pair| pair[0] == "bisect" && pair[1] == "step")
+    // Options of every command may stand between the two.
+    words.skip_while(|word| word != "bisect").any(|word| word == "step")
 }
 
 pub(crate) fn bisect(global: &Global, args: &BisectArgs) -> Result<u8, Failure> {
@@ -49,6 +49,7 @@ pub(crate) fn bisect(global: &Global, args: &BisectArgs) -> Result<u8, Failure> 
     let matrix = Matrix::load(global, false)?;
     let question = Question::new(global, &matrix, &args.question)?;
     let line = Line::find(&matrix, args)?;
+    let needed = passes(&args.question, kernrig_bisect::most_steps(line.stops.len()))?;
     let words = state::words(&args.question)?;
     let signals = Signals::install().map_err(|e| Failure::new(format!("cannot take over signals: {e}")))?;
     // A search of something else is refused before its results are moved away.
@@ -61,7 +62,6 @@ pub(crate) fn bisect(global: &Global, args: &BisectArgs) -> Result<u8, Failure> 
         EndsArg::First => Ends::First,
         EndsArg::Trust => Ends::Trusted,
     };
-    let needed = passes(&args.question, kernrig_bisect::most_steps(line.stops.len()));
     let mut drive = Drive { line: &line, question: &question, laboratory, state, needed, screen: &matrix.screen };
     tell::opening(&matrix.screen, &line, ends, needed);
     let result = drive.search(ends);
@@ -72,8 +72,13 @@ pub(crate) fn bisect(global: &Global, args: &BisectArgs) -> Result<u8, Failure> 
 }
 
 /// Boots that have to pass before a kernel is called good.
-fn passes(args: &QuestionArgs, kernels: u32) -> u32 {
-    args.repeat.unwrap_or_else(|| needed(args.rate, args.confidence, kernels))
+fn passes(args: &QuestionArgs, kernels: u32) -> Result<u32, Failure> {
+    let (rate, confidence) = (args.rate, args.confidence);
+    args.repeat.or_else(|| needed(rate, confidence, kernels)).ok_or_else(|| {
+        let what = "would take more than 1000 boots of each good kernel";
+        Failure::new(format!("--rate {rate} with --confidence {confidence} {what}"))
+            .next("make the fault show more often, ask for less confidence, or say --repeat N")
+    })
 }
 
 /// One VM after the other, and no retries: how often a kernel is tried is the search's own affair.

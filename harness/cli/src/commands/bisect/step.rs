@@ -47,7 +47,7 @@ fn judge(global: &Global, args: &StepArgs) -> Result<Verdict, Failure> {
     let matrix = Matrix::load(global, false)?;
     let question = Question::new(global, &matrix, &args.question)?;
     // One kernel of the many that git will ask about shares the doubt with about as many as halvings are usual.
-    let needed = passes(&args.question, 16);
+    let needed = passes(&args.question, 16)?;
     let choice = KernelChoice { kernels: vec![args.kernel.clone()], group: None };
     let mut candidates = matrix.choose(&choice)?;
     if candidates.len() != 1 {

@@ -136,7 +136,18 @@ fn tell_wrong(screen: &Screen, line: &Line, searched: &Searched, wrong: Wrong) {
         Verdict::Unjudged(_) => *tried != at || matches!(wrong, Wrong::EndUnjudged(_)),
     });
     if matches!(wrong, Wrong::End(_)) && all_other && searched.tried.len() > 1 {
-        screen.line(format!("every kernel that could be judged is {other}: the change lies outside of this line"));
+        let far = if at == 0 { line.stops.len() - 1 } else { 0 };
+        match line.stops.get(far).filter(|_| !searched.tried.iter().any(|(tried, ..)| *tried == far)) {
+            // Of all that was judged none says on which side of it the change is.
+            Some(end) => screen.line(format!(
+                "every kernel that was judged is {other}; {} was not booted: if it is {said}, --good and --bad are the wrong \
+                 way round, else the change lies outside of this line",
+                end.show()
+            )),
+            None => {
+                screen.line(format!("every kernel that could be judged is {other}: the change lies outside of this line"));
+            }
+        }
     }
     screen.line("name another end with --good or --bad, or boot both first with --ends first");
 }

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kernrig_catalog::Test;
-use kernrig_compare::{Difference, Facts, FactsDiff, Pair, Qualification, Record, State, confirm, wants_repeats};
+use kernrig_compare::{
+    Changelog, Difference, Facts, FactsDiff, Pair, Qualification, Record, State, confirm, wants_repeats,
+};
 use kernrig_events::Outcome;
 use kernrig_kernels::Kernel;
+use kernrig_known::List;
 use kernrig_plan::{Selection, Suite};
 use kernrig_vm::Boot;
 
 use super::args::{QualifyArgs, QualifyFormat};
+use super::changelog::changelog;
 use super::pairing::{self, Pairing};
 use crate::args::{Global, KernelChoice};
 use crate::candidate::Candidate;
@@ -22,7 +26,7 @@ use crate::out_dir::OutDir;
 use crate::payloads::Payloads;
 use crate::shape::Shape;
 use crate::signals::Signals;
-use crate::{machine, stdout};
+use crate::{known_issues, machine, stdout};
 
 /// More differing cells than this are repeated together, a fresh VM for all of them each time: a kernel that is broken
 /// altogether should not take a night to be called so.
@@ -36,6 +40,8 @@ struct Bench {
     selection: Selection,
     payloads: Vec<&'static Test>,
     params: Vec<(String, u64)>,
+    /// What is known whether or not it is laid over verdicts.
+    known: List,
 }
 
 pub(crate) fn qualify(global: &Global, args: &QualifyArgs, recorded: Option<Record>) -> Result<Qualification, Failure> {
@@ -46,7 +52,7 @@ pub(crate) fn qualify(global: &Global, args: &QualifyArgs, recorded: Option<Reco
     let screen =
         if args.format == QualifyFormat::Human { matrix.screen.clone() } else { matrix.screen.clone().beside() };
     let declared = Payloads::declared(&matrix.manifest)?;
-    let bench = Bench::new(&matrix, &declared, args, recorded.as_ref())?;
+    let bench = Bench::new(&matrix, &declared, args, recorded.as_ref(), known_issues::load(global)?.1)?;
     let payloads = declared.read(&bench.selection)?;
     let signals = Signals::install().map_err(|e| Failure::new(format!("cannot take over signals: {e}")))?;
     let out = OutDir::open(&args.out)?;
@@ -81,6 +87,7 @@ impl Bench {
         declared: &Payloads,
         args: &QualifyArgs,
         recorded: Option<&Record>,
+        known: List,
     ) -> Result<Self, Failure> {
         let payloads: Vec<&'static Test> = declared.tests().collect();
         let named =
@@ -106,7 +113,7 @@ impl Bench {
         let beside = |name: &String| baseline(matrix, name, &candidates);
         let baseline = args.baseline_kernel.as_ref().map(beside).transpose()?.map(had).transpose()?;
         let candidates = candidates.into_iter().map(had).collect::<Result<_, _>>()?;
-        Ok(Self { baseline, candidates, shapes, selection, payloads, params })
+        Ok(Self { baseline, candidates, shapes, selection, payloads, params, known })
     }
 
     fn jobs(&self, args: &QualifyArgs) -> usize {
@@ -141,6 +148,7 @@ impl Bench {
         let mut notes = vec![format!("every VM was booted cold, {how}")];
         let mut pairs = Vec::new();
         let mut undecided = None;
+        let mut changelogs = String::new();
         for pairing in &pairings {
             let (mut pair, more) = pairing.compare()?;
             undecided = undecided.or_else(|| pairing.undecided());
@@ -150,10 +158,20 @@ impl Bench {
             }
             undecided = undecided.or_else(|| laboratory.stopped().map(|what| format!("interrupted ({what})")));
             self.know_all_of(&mut pair);
-            Pairing::explain(&mut pair);
+            if laboratory.stopped().is_none() && pair.differences.iter().any(Changelog::may_explain) {
+                match self.changelog(&mut pair) {
+                    Ok(text) => changelogs.push_str(&text),
+                    Err(reason) => notes.push(format!("the changelog is not to be had: {reason}")),
+                }
+            }
+            Pairing::explain(&mut pair, &self.known);
             pairs.push(pair);
         }
         notes.dedup();
+        if !changelogs.is_empty() {
+            super::write(&args.out, "changelog.txt", &changelogs)?;
+            notes.push(format!("the changelogs are in {}", args.out.join("changelog.txt").display()));
+        }
         Ok(Qualification::new(pairs, notes, undecided))
     }
 
@@ -219,6 +237,15 @@ impl Bench {
         let reaches = |name: &str| selection.tests().any(|test| test.params.iter().any(|param| param.name == name));
         let params: Vec<_> = self.params.iter().filter(|(name, _)| reaches(name)).cloned().collect();
         selection.tuned(&params).map_err(|e| Failure::new(e.to_string()))
+    }
+
+    /// What the changelog says between the two, whole.
+    fn changelog(&self, pair: &mut Pair) -> Result<String, String> {
+        let candidate = self.candidates.iter().find(|(c, _)| c.name == pair.candidate.name);
+        let found = changelog((&pair.baseline, self.baseline.as_ref()), (&pair.candidate, candidate))?;
+        let (log, text) = found.unzip();
+        pair.changelog = log;
+        Ok(text.unwrap_or_default())
     }
 
     /// Where both kernels are at hand, all their build options are compared, and not those alone that tests ask for.

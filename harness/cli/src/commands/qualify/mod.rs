@@ -1,6 +1,7 @@
 //! `kernrig qualify`: a kernel beside another, or beside a run of it: what is new, what is gone, and why.
 
 pub(crate) mod args;
+mod changelog;
 mod live;
 mod pairing;
 
@@ -10,11 +11,12 @@ use std::path::Path;
 
 use kernrig_compare::{Qualification, Record, human, markdown};
 use kernrig_kernels::whole;
+use kernrig_known::List;
 use kernrig_report::{jsonl, terminal};
 
 use crate::args::Global;
 use crate::failure::Failure;
-use crate::stdout;
+use crate::{known_issues, stdout};
 use args::{QualifyArgs, QualifyFormat};
 use pairing::Pairing;
 
@@ -24,7 +26,7 @@ const WIDEST: usize = 600;
 pub(crate) fn qualify(global: &Global, args: &QualifyArgs) -> Result<u8, Failure> {
     let baseline = args.baseline.as_deref().map(record).transpose()?;
     let qualification = match (baseline, &args.run) {
-        (Some(baseline), Some(run)) => of_records(&baseline, &record(run)?)?,
+        (Some(baseline), Some(run)) => of_records(&baseline, &record(run)?, &known_issues::load(global)?.1)?,
         (baseline, _) => live::qualify(global, args, baseline)?,
     };
     let json = serde_json::to_string_pretty(&qualification)
@@ -48,7 +50,7 @@ pub(crate) fn qualify(global: &Global, args: &QualifyArgs) -> Result<u8, Failure
 }
 
 /// Two runs that were made already.
-fn of_records(baseline: &Record, candidate: &Record) -> Result<Qualification, Failure> {
+fn of_records(baseline: &Record, candidate: &Record, known: &List) -> Result<Qualification, Failure> {
     let pairings = pairing::pairings(baseline, candidate)?;
     let mut notes = vec!["nothing was booted: what differs was not repeated".to_owned()];
     let mut pairs = Vec::new();
@@ -59,7 +61,7 @@ fn of_records(baseline: &Record, candidate: &Record) -> Result<Qualification, Fa
         notes.extend(more);
         pairs.push(pair);
     }
-    pairs.iter_mut().for_each(Pairing::explain);
+    pairs.iter_mut().for_each(|pair| Pairing::explain(pair, known));
     notes.dedup();
     Ok(Qualification::new(pairs, notes, undecided))
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kernrig_compare::{Explainer, FactsDiff, Pair, Record, comparable, differences};
+use kernrig_compare::{Explainer, Facts, FactsDiff, Pair, Record, comparable, differences};
 use kernrig_events::Class;
+use kernrig_known::{Issue, List};
 
 use crate::failure::Failure;
 
@@ -53,13 +54,27 @@ impl Pairing {
         let differing = |test: &str, variant: &str| differences.iter().any(|d| d.test == test && d.variant == variant);
         let alike = new.iter().filter(|o| !differing(&o.cell.test, &o.cell.variant)).count();
         let kernels = FactsDiff::of(&before, &after);
-        Ok((Pair { baseline: before, candidate: after, kernels, alike, differences }, notes))
+        Ok((Pair { baseline: before, candidate: after, kernels, changelog: None, alike, differences }, notes))
     }
 
     /// Says of each difference what could explain it.
-    pub(crate) fn explain(pair: &mut Pair) {
+    pub(crate) fn explain(pair: &mut Pair, known: &List) {
         let explainer = Explainer::new(&pair.baseline, &pair.candidate);
-        pair.differences.iter_mut().for_each(|difference| explainer.explain(difference));
+        let (was, now) = (known_as(&pair.baseline), known_as(&pair.candidate));
+        for difference in &mut pair.differences {
+            explainer.explain(difference);
+            let apart =
+                |issue: &&Issue| issue.tests.fit(&difference.test) && issue.affects(&was) != issue.affects(&now);
+            let said = known.issues().iter().filter(apart).map(|issue| {
+                let whose = if issue.affects(&was) { "baseline" } else { "candidate" };
+                let fix = if issue.fix.is_empty() { String::new() } else { format!(" ({})", issue.fix.join(", ")) };
+                format!("known issue {} is said to be in the {whose} only: {}{fix}", issue.id, issue.title)
+            });
+            let said: Vec<_> = said.collect();
+            difference.because.extend(said);
+            let hints: Vec<_> = pair.changelog.iter().flat_map(|log| log.of(difference)).collect();
+            difference.because.extend(hints);
+        }
     }
 
     /// Why the candidate cannot be judged whatever was seen.
@@ -73,4 +88,10 @@ impl Pairing {
             Some(format!("kernrig could not judge {} on {name}: {}", broken.cell.test, broken.verdict.explanation()))
         })
     }
+}
+
+/// A kernel as known issues know it.
+pub(crate) fn known_as(facts: &Facts) -> kernrig_known::Facts {
+    let packages = facts.packages.iter().map(|package| (package.name.as_str(), package.version.as_str()));
+    kernrig_known::Facts::new(&facts.release, packages)
 }
