@@ -141,6 +141,7 @@ fn hold(compiled: &'static Compiled, header: &str, after: &[Line]) -> Option<Rea
     }
     let wants = rule.title.contains("{at}");
     let corrupted = torn
+        || in_unnamed_module(after)
         || rule.trust == Trust::Never
         || (wants && names.is_empty())
         || (rule.trust == Trust::Stack && !trustworthy(after));
@@ -243,6 +244,15 @@ fn trustworthy(after: &[Line]) -> bool {
         }
     }
     stacks
+}
+
+/// Whether the instruction pointer was in a module whose functions nobody could name (`0xffffffffc0301234 [veth]`, as
+/// logs are rewritten that had addresses only): who is found in the stack only called it.
+fn in_unnamed_module(after: &[Line]) -> bool {
+    let pointer = after.iter().find(|line| matches!(line.says, Says::Pointer(_) | Says::Heading(_)));
+    pointer.is_some_and(|line| {
+        line.says == Says::Pointer(None) && line.body().contains(":0xffffffff") && line.body().trim_end().ends_with(']')
+    })
 }
 
 /// Whether the kernel marks every frame `?`: to 4.9 (the last with addresses) those built without frame pointers do, such
