@@ -249,10 +249,13 @@ fn trustworthy(after: &[Line]) -> bool {
 /// Whether the instruction pointer was in a module whose functions nobody could name (`0xffffffffc0301234 [veth]`, as
 /// logs are rewritten that had addresses only): who is found in the stack only called it.
 fn in_unnamed_module(after: &[Line]) -> bool {
-    let pointer = after.iter().find(|line| matches!(line.says, Says::Pointer(_) | Says::Heading(_)));
-    pointer.is_some_and(|line| {
-        line.says == Says::Pointer(None) && line.body().contains(":0xffffffff") && line.body().trim_end().ends_with(']')
-    })
+    let unnamed = |line: &Line| {
+        let body = line.body().trim();
+        body.ends_with(']') && [":0xffffffff", ">] 0xffffffff"].iter().any(|address| body.contains(address))
+    };
+    let before = after.iter().take_while(|line| !matches!(line.says, Says::Heading(_)));
+    let mut pointers = before.filter(|line| ["RIP: ", "IP: "].iter().any(|start| line.body().starts_with(start)));
+    pointers.next().is_some_and(unnamed)
 }
 
 /// Whether the kernel marks every frame `?`: to 4.9 (the last with addresses) those built without frame pointers do, such
