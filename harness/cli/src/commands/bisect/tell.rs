@@ -13,6 +13,8 @@ use crate::screen::Screen;
 
 /// Lines of the changelog on the terminal; all of it is in a file.
 const SHOWN: usize = 24;
+/// Versions of it that are named.
+const NAMED: usize = 12;
 
 /// What is going to be searched.
 pub(crate) fn opening(screen: &Screen, line: &Line, ends: Ends, needed: u32) {
@@ -186,12 +188,19 @@ fn changelog(matrix: &Matrix, line: &Line, found: &Found, args: &QuestionArgs) -
     let lines: Vec<&str> = entries.iter().flat_map(|entry| entry.lines.iter().map(String::as_str)).collect();
     whole::write(&path, format!("{}\n", lines.join("\n")).as_bytes())
         .map_err(|e| Failure::new(format!("{}: {e}", path.display())).next("choose another folder with --out DIR"))?;
-    let versions: Vec<&str> = entries.iter().map(|entry: &Entry| entry.version.as_str()).collect();
+    let mut versions: Vec<&str> = entries.iter().map(|entry: &Entry| entry.version.as_str()).collect();
+    // Between two branches lie a hundred.
+    if versions.len() > NAMED {
+        let last = versions.split_off(versions.len() - 1);
+        versions.truncate(NAMED - 1);
+        versions.push("…");
+        versions.extend(last);
+    }
     screen.line(format!(
         "changelog from {} to {}: {} versions ({}), {} lines, in {}; it begins:",
         last.version,
         first.version,
-        versions.len(),
+        entries.len(),
         versions.join(", "),
         lines.len(),
         path.display()
