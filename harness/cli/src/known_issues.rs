@@ -25,7 +25,10 @@ pub(crate) fn load(global: &Global) -> Result<(Option<PathBuf>, List), Failure> 
     let file = beside.filter(|file| file.exists()).unwrap_or_else(|| PathBuf::from(FILE));
     // A dangling link is a list that cannot be read, and not one that is not there.
     if file.symlink_metadata().is_err() {
-        return Ok((None, List::shipped()));
+        let shipped = List::shipped().map_err(|e| {
+            Failure::new(format!("the known issues that are compiled in: {e}")).next("--no-known does without")
+        })?;
+        return Ok((None, shipped));
     }
     let wrong = |what: String| {
         Failure::new(format!("{}: {what}", file.display()))

@@ -64,9 +64,11 @@ impl List {
     }
 
     /// The list that is compiled in.
-    #[must_use]
-    pub fn shipped() -> Self {
-        Self::parse(SHIPPED).unwrap_or_default()
+    ///
+    /// # Errors
+    /// It cannot be read: an empty list in its place would call everything new.
+    pub fn shipped() -> Result<Self, Error> {
+        Self::parse(SHIPPED)
     }
 
     /// Its entries, in order.
