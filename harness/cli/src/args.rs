@@ -28,7 +28,7 @@ pub(crate) struct Cli {
 }
 
 /// Options that every command takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The matrix: archives, kernels, variants [default: ./kernels.toml, else the one compiled in]

@@ -21,19 +21,33 @@ pub(crate) struct Affected {
 impl Affected {
     /// Whether a kernel is among them.
     pub(crate) fn covers(&self, facts: &Facts) -> bool {
-        if let Some((flavour, version)) = facts.package() {
-            let mut own = self.packages.iter().filter(|(named, _)| named == flavour).peekable();
-            if own.peek().is_some() {
-                return own.any(|(_, range)| range.has_package(version));
-            }
+        if let Some((flavour, version)) = facts.package()
+            && self.packages.iter().any(|(named, _)| named == flavour)
+        {
+            return self.covers_package(flavour, version);
         }
         facts.upstream().is_some_and(|version| self.covers_upstream(version))
+    }
+
+    /// Whether a package of a distribution is among them.
+    pub(crate) fn covers_package(&self, flavour: &str, version: &str) -> bool {
+        let mut own = self.packages.iter().filter(|(named, _)| named == flavour).peekable();
+        if own.peek().is_some() {
+            return own.any(|(_, range)| range.has_package(version));
+        }
+        upstream_of(version).is_some_and(|version| self.covers_upstream(&version))
     }
 
     /// Whether a release of Linux itself is among them.
     pub(crate) fn covers_upstream(&self, version: &KernelVersion) -> bool {
         self.upstream.iter().any(|range| range.has_upstream(version)) && !self.fixed.iter().any(|fix| has(version, fix))
     }
+}
+
+/// What a package is of: `1:6.1.98-1` of 6.1.98.
+pub(crate) fn upstream_of(package: &str) -> Option<KernelVersion> {
+    let version = package.split_once(':').map_or(package, |(_, rest)| rest);
+    KernelVersion::parse(version.rsplit_once('-').map_or(version, |(upstream, _)| upstream))
 }
 
 /// Whether a version has what came with another: a fix in a stable release is in the later ones of its branch, one in

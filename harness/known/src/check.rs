@@ -2,7 +2,7 @@
 
 use kernrig_kernels::KernelVersion;
 
-use crate::affected::{Affected, branch};
+use crate::affected::{Affected, Range, branch, upstream_of};
 use crate::facts::FLAVOURS;
 use crate::issue::Signature;
 use crate::{Date, Issue, List};
@@ -18,6 +18,8 @@ const SERIES: &[(u32, u32)] = &[(3, 19), (4, 20), (5, 19), (6, 19), (7, 3)];
 pub struct Surroundings<'a> {
     /// Names of all tests.
     pub tests: Vec<&'a str>,
+    /// Which of them is the boot of the VM.
+    pub boot: &'a str,
     /// Names of all variants.
     pub variants: Vec<&'a str>,
     /// Every kind of report there is.
@@ -46,6 +48,8 @@ pub fn check(list: &List, around: &Surroundings<'_>) -> Vec<Finding> {
         names("tests", issue.tests.texts(), &issue.tests, &around.tests, &mut say);
         names("variants", issue.variants.texts(), &issue.variants, &around.variants, &mut say);
         issue.signatures.iter().for_each(|signature| sight(signature, around, &mut say));
+        let own = |boot: bool| around.tests.iter().any(|test| issue.tests.fit(test) && (*test == around.boot) == boot);
+        issue.signatures.iter().for_each(|signature| outcome(signature, around.boot, own, &mut say));
         for (key, lacking) in [("fix", issue.fix.is_empty()), ("reason", issue.reason.trim().is_empty())] {
             if lacking {
                 say(format!("{key} is missing: without it nobody knows when the entry may go"));
@@ -94,6 +98,11 @@ fn candidates<'a>(of: impl IntoIterator<Item = &'a Affected>, releases: &[Kernel
     all
 }
 
+/// Package versions at the ends of a range, just before them and just after.
+fn around_ends(range: &Range) -> Vec<String> {
+    range.ends().flat_map(|end| [end.to_owned(), format!("{end}~"), format!("{end}+")]).collect()
+}
+
 fn ranges(affected: &Affected, releases: &[KernelVersion], say: &mut impl FnMut(String)) {
     let all = candidates([affected], releases);
     for range in &affected.upstream {
@@ -107,9 +116,11 @@ fn ranges(affected: &Affected, releases: &[KernelVersion], say: &mut impl FnMut(
         if !FLAVOURS.contains(&flavour.as_str()) {
             say(format!("flavour `{flavour}` is none of {}{}", FLAVOURS.join(", "), near(flavour, FLAVOURS)));
         }
-        let ends: Vec<String> =
-            range.ends().flat_map(|end| [end.to_owned(), format!("{end}~"), format!("{end}+")]).collect();
-        let versions = all.iter().map(|version| format!("{version}-1")).chain(ends);
+        let there_is = |version: &String| {
+            upstream_of(version).is_some_and(|of| releases.iter().any(|release| branch(release).0 == branch(&of).0))
+        };
+        let versions =
+            all.iter().map(|version| format!("{version}-1")).chain(around_ends(range).into_iter().filter(there_is));
         if !versions.into_iter().any(|version| range.has_package(&version)) {
             say(format!("the range `{}` matches no package of {flavour}", range.text));
         }
@@ -152,6 +163,19 @@ fn sight(signature: &Signature, around: &Surroundings<'_>, say: &mut impl FnMut(
     }
 }
 
+/// Outcomes that none of the entry's tests can have; `has` says whether the boot, or another, is among these.
+fn outcome(signature: &Signature, boot: &str, has: impl Fn(bool) -> bool, say: &mut impl FnMut(String)) {
+    let Signature::Outcome { outcome, reason } = signature else { return };
+    let of_boot = outcome == "boot-failure";
+    if !has(of_boot) && has(!of_boot) {
+        let whose = if of_boot { format!("only {boot} has it") } else { format!("{boot} does not have it") };
+        say(format!("signature: none of its tests ends as {outcome}: {whose}"));
+    }
+    if reason.as_ref().is_some_and(|glob| glob.glob().glob().trim().is_empty()) {
+        say("signature: reason is empty, and no line of a verdict is: leave it out, or write \"*\"".to_owned());
+    }
+}
+
 /// Names that look like it, as the end of a sentence.
 fn near(given: &str, known: &[&str]) -> String {
     let likeness = |name: &str| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
@@ -165,11 +189,13 @@ fn both_claim(a: &Issue, b: &Issue, around: &Surroundings<'_>, releases: &[Kerne
         names.iter().any(|name| a.fit(name) && b.fit(name))
     };
     let versions = candidates([&a.affected, &b.affected], releases);
-    let packages = a.affected.packages.iter().any(|(flavour, range)| {
-        b.affected.packages.iter().any(|(other, theirs)| {
-            let mut ends = range.ends().chain(theirs.ends());
-            flavour == other && ends.any(|end| range.has_package(end) && theirs.has_package(end))
-        })
+    let both = [&a.affected, &b.affected];
+    let ends: Vec<String> =
+        both.iter().flat_map(|affected| &affected.packages).flat_map(|(_, r)| around_ends(r)).collect();
+    // An entry that says nothing of a distribution holds for its packages too, by the release that they are of.
+    let packages = FLAVOURS.iter().any(|flavour| {
+        let mut all = versions.iter().map(|version| format!("{version}-1")).chain(ends.iter().cloned());
+        all.any(|version| both.iter().all(|affected| affected.covers_package(flavour, &version)))
     });
     shared(&around.tests, &a.tests, &b.tests)
         && shared(&around.variants, &a.variants, &b.variants)
@@ -199,7 +225,8 @@ mod tests {
 
     fn found(entries: &str) -> Vec<String> {
         let around = Surroundings {
-            tests: vec!["ns::pid::init", "ns::uts::name"],
+            tests: vec!["ns::pid::init", "ns::uts::name", "vm::boot"],
+            boot: "vm::boot",
             variants: vec!["default", "smp4"],
             kinds: kernrig_klog::kinds().into_iter().collect(),
             today: Date::new(2026, 6, 1),
@@ -252,6 +279,13 @@ mod tests {
             (&[("signature", "{ kinds = [\"gpf\"] }")], "kind `gpf`; did you mean GPF?"),
             (&[("signature", "{ any = [\"f.isra.0\"] }")], "`f.isra.0` is no function"),
             (&[("signature", "{ all = [\"f+0x1/0x2\"] }")], "is no function"),
+            (&[("signature", "{ outcome = \"boot-failure\" }")], "ends as boot-failure: only vm::boot has it"),
+            (
+                &[("tests", "[\"vm::boot\"]"), ("signature", "{ outcome = \"hang\" }")],
+                "ends as hang: vm::boot does not have it",
+            ),
+            (&[("signature", "{ outcome = \"fail\", reason = \"\" }")], "reason is empty"),
+            (&[("affected", "[{ flavour = \"debian\", range = \">=99-1\" }]")], "matches no package of debian"),
             (&[("fix", "")], "fix is missing"),
             (&[("reason", "\" \"")], "reason is missing"),
             (&[("expires", "2026-05-31")], "expired on 2026-05-31"),
@@ -277,5 +311,9 @@ mod tests {
             assert_eq!(pair(&[apart]), [""; 0], "{apart:?}");
         }
         assert_eq!(pair(&[("affected", "[\">=3.7.5, <3.9\"]")]).len(), 1, "they meet in stable releases of 3.7");
+        for (package, meet) in [(">=3.7.2-1, <3.7.4-1", 1), (">=3.8.3-1, <3.9-1", 0)] {
+            let affected = format!("[{{ flavour = \"debian\", range = \"{package}\" }}]");
+            assert_eq!(pair(&[("affected", &affected)]).len(), meet, "a range of releases holds for {package} too");
+        }
     }
 }

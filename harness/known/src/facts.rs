@@ -2,6 +2,8 @@
 
 use kernrig_kernels::KernelVersion;
 
+use crate::affected::upstream_of;
+
 /// Distributions whose package versions are told apart.
 pub(crate) const FLAVOURS: &[&str] = &["debian", "ubuntu"];
 
@@ -25,10 +27,7 @@ impl Facts {
         let version = version.map(|(_, version)| version);
         let package = version.and_then(|version| Some((flavour(release, version)?, version.to_owned())));
         let of_release = KernelVersion::parse(release);
-        let of_package = package.as_ref().and_then(|(_, version)| {
-            let version = version.split_once(':').map_or(version.as_str(), |(_, rest)| rest);
-            KernelVersion::parse(version.rsplit_once('-').map_or(version, |(upstream, _)| upstream))
-        });
+        let of_package = package.as_ref().and_then(|(_, version)| upstream_of(version));
         Self { release: release.to_owned(), upstream: of_release.max(of_package), package }
     }
 

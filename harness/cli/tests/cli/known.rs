@@ -43,6 +43,16 @@ fn a_list_in_the_folder_replaces_it_and_its_mistakes_are_named() {
     ] {
         assert!(stdout.contains(words), "{words}: {stdout}");
     }
+    for (step, words) in [
+        ("{ workers = 4 }", "step 1 of its repro: unknown field `workers`"),
+        ("{ tests = [\"ns::nope\"] }", "step 1 of its repro: ns::nope: no test"),
+        ("{ tests = [\"ns::uts::*\"], variant = \"smp44\" }", "there is no variant smp44"),
+    ] {
+        fs::write(&file, format!("{ENTRY}repro = [{step}]\n")).expect("a file");
+        let (code, stdout, _) = finish(kernrig(&folder).args(["known", "check"]));
+        assert_eq!(code, 1, "{stdout}");
+        assert!(stdout.contains(words), "{words}: {stdout}");
+    }
 }
 
 #[test]
