@@ -129,10 +129,22 @@ impl Issue {
         self.signatures.iter().any(|signature| signature.claims(report))
     }
 
-    /// Whether what was seen of a cell is this issue and nothing else.
+    /// Whether what was seen of a cell shows it, whatever else shows beside it: a complaint that fits, else an outcome
+    /// that fits, unless the kernel complained of something else.
+    ///
+    /// One that is known by its complaints is not told by a mere hang of a kernel that is not `affected`: any machine
+    /// that is slow enough has those.
     #[must_use]
-    pub fn explains(&self, verdict: &Verdict, reports: &[Report]) -> bool {
-        explain(&[self], verdict.bare(), reports).is_some()
+    pub fn shows_in(&self, verdict: &Verdict, reports: &[Report], affected: bool) -> bool {
+        let complaints = || reports.iter().filter(|report| report.benign.is_none());
+        if complaints().any(|report| self.claims(report)) {
+            return true;
+        }
+        let by_complaints = self.signatures.iter().any(|signature| matches!(signature, Signature::Report { .. }));
+        let verdict = verdict.bare();
+        self.is_outcome(verdict)
+            && (affected || !by_complaints)
+            && complaints().all(|report| verdict.label() == "hang" && STUCK.contains(&report.kind.as_str()))
     }
 
     /// The ranges as written, for people.

@@ -200,6 +200,25 @@ mod tests {
     }
 
     #[test]
+    fn an_issue_is_seen_in_what_fits_it_and_in_no_other_fault() {
+        let list = List::parse(
+            &LIST
+                .replace("any = [\"k\"] }", "any = [\"k\"] }, { outcome = \"hang\" }]")
+                .replace("signature = { any = [\"k\"]", "signature = [{ any = [\"k\"]"),
+        );
+        let list = list.unwrap();
+        let (scribbler, late) = (list.get("a#4").unwrap(), list.get("a#3").unwrap());
+        let (known, fault) = (report("GPF", &["k"]), report("BUG", &["z"]));
+        let hang = Verdict::Hang { reason: "60 s".to_owned() };
+        assert!(scribbler.shows_in(&crash(&fault), &[known.clone(), fault.clone()], false), "whatever else shows");
+        assert!(!scribbler.shows_in(&crash(&fault), std::slice::from_ref(&fault), true), "its doing, perhaps");
+        assert!(scribbler.shows_in(&hang, &[report("soft-lockup", &["q"])], true));
+        assert!(!scribbler.shows_in(&hang, &[], false), "a slow machine hangs too");
+        assert!(!scribbler.shows_in(&hang, &[fault], true), "the kernel complained of something else");
+        assert!(late.shows_in(&hang, &[], false), "nothing else tells it");
+    }
+
+    #[test]
     fn a_pass_is_unexpected_only_where_the_bug_always_shows() {
         assert_eq!(label("5.10", ("default", "g::x"), Verdict::Pass, &[]), "unexpected-pass");
         assert_eq!(label("6.0", ("default", "g::x"), Verdict::Pass, &[]), "pass");

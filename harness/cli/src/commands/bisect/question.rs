@@ -131,7 +131,7 @@ impl Question {
     /// Whether a fault is the one that is asked about.
     fn is_asked(&self, outcome: &Outcome) -> bool {
         if let Some(issue) = &self.known {
-            return issue.explains(&outcome.verdict, &outcome.reports);
+            return issue.shows_in(&outcome.verdict, &outcome.reports, true);
         }
         let Some(pattern) = &self.signature else { return true };
         let reports = outcome.reports.iter().flat_map(|r| [&r.title, &r.signature].into_iter().chain(&r.alternatives));

@@ -30,6 +30,8 @@ pub(crate) struct Order {
     pub(crate) quarry: Arc<dyn Quarry>,
     /// The kernel is older than what the tests need: there a plain failure is none.
     pub(crate) old: Arc<AtomicBool>,
+    /// The kernel has the issue, as the list says.
+    affected: Arc<AtomicBool>,
     pub(crate) ladder: Vec<Knobs>,
     /// The user said which knobs: nothing is turned.
     pub(crate) pinned: bool,
@@ -58,12 +60,12 @@ impl Quarry for Fault {
 #[derive(Debug)]
 struct Signature {
     issue: Issue,
+    affected: Arc<AtomicBool>,
 }
 
 impl Quarry for Signature {
     fn shows(&self, outcome: &Outcome) -> bool {
-        let claimed = || outcome.reports.iter().any(|r| r.benign.is_none() && self.issue.claims(r));
-        claimed() || self.issue.explains(&outcome.verdict, &outcome.reports)
+        self.issue.shows_in(&outcome.verdict, &outcome.reports, self.affected.load(Ordering::Relaxed))
     }
 }
 
@@ -72,7 +74,7 @@ impl Order {
         let matrix = Matrix::load(global, false)?;
         let payloads = Payloads::declared(&matrix.manifest)?.with(&args.payload)?;
         let payload_tests: Vec<&'static Test> = payloads.tests().collect();
-        let old: Arc<AtomicBool> = Arc::default();
+        let (old, affected): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
         let list = known_issues::load(global)?.1;
         let issue = args.what.as_deref().and_then(|what| list.get(what)).cloned();
         let own = issue.as_ref().map(|issue| ladder_of(issue, &args.tests)).transpose()?;
@@ -89,7 +91,7 @@ impl Order {
         let what = args.what.clone();
         let what = what.unwrap_or_else(|| tests.iter().map(|t| t.name).collect::<Vec<_>>().join(", "));
         let quarry: Arc<dyn Quarry> = match &issue {
-            Some(issue) => Arc::new(Signature { issue: issue.clone() }),
+            Some(issue) => Arc::new(Signature { issue: issue.clone(), affected: Arc::clone(&affected) }),
             None => Arc::new(Fault { old: Arc::clone(&old) }),
         };
         let pins = Pins::of(args);
@@ -107,6 +109,7 @@ impl Order {
             what,
             quarry,
             old,
+            affected,
             ladder,
             pinned,
             candidates,
@@ -124,12 +127,13 @@ impl Order {
         self.tests.iter().find(|known| known.name == test).map_or(&[], |test| test.params)
     }
 
-    /// What the list says of an issue on a kernel.
+    /// What the list says of an issue on a kernel, which is hunted from now on.
     pub(crate) fn said_of(&self, kernel: &Kernel) -> Option<String> {
         let issue = self.issue.as_ref()?;
         let packages = kernel.packages.iter().map(|p| (p.name.as_str(), p.version.as_str()));
-        let affected = if issue.affects(&Facts::new(&kernel.release, packages)) { "affected" } else { "not affected" };
-        Some(format!("by the list of known issues this kernel is {affected}"))
+        let affected = issue.affects(&Facts::new(&kernel.release, packages));
+        self.affected.store(affected, Ordering::Relaxed);
+        Some(format!("by the list of known issues this kernel is {}affected", if affected { "" } else { "not " }))
     }
 
     /// How knobs are booted, and the one test that runs.
