@@ -83,8 +83,11 @@ fn what_always_shows_is_missed_on_the_kernel_that_has_the_fix() {
         _ => format!("{line}\n"),
     };
     let forgetful: String = kernrig_known::SHIPPED.lines().map(line).collect();
-    let tests =
-        ["bug::ipc_lag::unshare_loop", "ns::mount::unmounted_one_cannot_be_shared", "bug::docker_407::own_proc"];
+    let tests = [
+        "bug::ipc_lag::unshare_loop",
+        "ns::mount::unmounted_one_cannot_be_shared",
+        "bug::docker_407::reaping_after_exec",
+    ];
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("known-issues.toml"), forgetful).expect("a list");
     let arguments: Vec<&str> = tests.iter().flat_map(|test| ["-t", test]).chain(["-k", "debian-6.12"]).collect();
