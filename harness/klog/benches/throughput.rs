@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p kernrig-klog`. One core, by the time it was this program's, so that a machine that does other things
 //! beside tells the same; megabytes are 10^6 bytes. The shortest splats are the cases of
-//! `tests/cases`: a dozen lines each, so that what a report costs at all outweighs its text.
+//! `cases`: a dozen lines each, so that what a report costs at all outweighs its text.
 
 use std::error::Error;
 use std::fs;
@@ -192,7 +192,7 @@ fn cases() -> Result<Vec<u8>> {
 }
 
 fn cases_folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
 }
 
 fn filled(text: &[u8]) -> Vec<u8> {

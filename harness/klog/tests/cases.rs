@@ -17,7 +17,7 @@ struct Wanted {
 }
 
 fn cases() -> Vec<(String, Vec<Wanted>, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let mut cases: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| {

@@ -26,7 +26,7 @@ impl Dice {
 }
 
 fn logs() -> Vec<Vec<u8>> {
-    let mut paths: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases"))
+    let mut paths: Vec<_> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
