@@ -60,9 +60,12 @@ impl Thread {
         self.word().load(Ordering::Acquire) == 0
     }
 
-    /// Waits for its end.
+    /// Waits for its end. The kernel clears the word first and lets go of the shared memory after: up to 4.2 a process
+    /// counts as threaded until then (3.8.13's unshare answered EINVAL), so its number has to be free as well.
     pub(crate) fn join(self) {
         const FUTEX_WAIT: usize = 0;
+        let number = self.tid as usize;
+        let process = plain(nr::GETPID, []).unwrap_or(0);
         loop {
             let tid = self.word().load(Ordering::Acquire);
             if tid == 0 {
@@ -71,6 +74,9 @@ impl Thread {
             let at = core::ptr::from_ref(self.word()) as usize;
             // SAFETY: the address of a word that lives; no timeout. It comes back when the word is no longer `tid`.
             let _ = unsafe { call(nr::FUTEX, [at, FUTEX_WAIT, tid as usize, 0]) };
+        }
+        while plain(nr::TGKILL, [process, number, 0]).is_ok() {
+            sched_yield();
         }
         unmap(self.stack, STACK);
     }
