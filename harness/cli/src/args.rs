@@ -8,6 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kernrig_kernels::manifest::{CPUS, MEMORY_MIB};
 
 use crate::commands::bisect::args::BisectArgs;
+use crate::commands::known::args::KnownArgs;
+use crate::commands::qualify::args::QualifyArgs;
+use crate::commands::repro::args::ReproArgs;
 
 /// Exit codes, the same for every command.
 const EXIT_CODES: &str = "\
@@ -103,7 +106,7 @@ pub(crate) enum Command {
     /// Write kernels.toml and known-issues.toml into this folder, for editing
     Init(InitArgs),
     /// Hold a kernel against another, or against a run of it: new failures, lost tests, and what could explain them
-    Qualify(Box<crate::commands::qualify::args::QualifyArgs>),
+    Qualify(Box<QualifyArgs>),
     /// Hunt a known issue, a test's failure or your own program's on a kernel until it shows; exit 1 if it does not
     Repro(Box<ReproArgs>),
     /// Name the complaints in kernel logs; exit 1 if there are any
@@ -274,95 +277,6 @@ pub(crate) enum Flaky {
     Fail,
 }
 
-/// Exit codes of `kernrig repro`.
-const REPRO_EXIT_CODES: &str = "\
-Exit codes:
-  0  reproduced, on one kernel at least
-  1  not seen on any
-  2  kernrig could not do its job: no such issue or test, no try that ran, interrupted";
-
-/// Arguments of `kernrig repro`.
-#[derive(Debug, Args)]
-#[command(after_help = REPRO_EXIT_CODES)]
-pub(crate) struct ReproArgs {
-    /// What to hunt: the id of a known issue (docker#407), by its signature; or tests, by any failure
-    #[arg(value_name = "ID|TEST", required_unless_present = "payloads")]
-    pub(crate) what: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) kernels: KernelChoice,
-
-    /// Of an issue's tests only those whose names match
-    #[arg(short, long = "test", value_name = "GLOB", requires = "what")]
-    pub(crate) tests: Vec<String>,
-
-    #[command(flatten)]
-    pub(crate) payload: PayloadArgs,
-
-    /// How long to hunt on each kernel; a try that has begun is let end
-    #[arg(long = "for", value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
-    pub(crate) budget: Duration,
-
-    /// Most tries on each kernel
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) tries: Option<u32>,
-
-    /// Turn nothing up or down: hunt under this variant of kernels.toml
-    #[arg(long, value_name = "NAME")]
-    pub(crate) variant: Option<String>,
-
-    /// Turn nothing up or down: hunt with this number of the test
-    #[arg(long, value_name = "NAME=N", value_parser = param)]
-    pub(crate) param: Vec<(String, u64)>,
-
-    /// Turn nothing up or down: hunt with so many virtual CPUs
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(range(&CPUS)))]
-    pub(crate) smp: Option<u32>,
-
-    /// Turn nothing up or down: hunt with so much RAM in MiB
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(range(&MEMORY_MIB)))]
-    pub(crate) memory: Option<u32>,
-
-    /// More words for the kernel command line
-    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
-    pub(crate) append: Option<String>,
-
-    /// Write the memory of the first VM that shows it into the output folder, for crash, drgn or gdb
-    #[arg(long)]
-    pub(crate) dump: bool,
-
-    /// Leave the first VM that shows it in your hands: stopped, stopped with a port for gdb, or going on with a prompt
-    #[arg(long, value_name = "HOW")]
-    pub(crate) on_crash: Option<OnCrash>,
-
-    /// VMs side by side [default: as many as the CPUs and the memory of this job carry; 1 with --on-crash]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(crate) jobs: Option<u32>,
-
-    /// Where the consoles, the report (repro.json) and the dump go
-    #[arg(long, value_name = "DIR", default_value = "kernrig-out", env = "KERNRIG_OUT")]
-    pub(crate) out: PathBuf,
-
-    /// How to print what was found
-    #[arg(long, value_name = "HOW", default_value = "table")]
-    pub(crate) format: Format,
-
-    /// How to run VMs: auto tries whether KVM really runs guests, kvm takes it untried
-    #[arg(long, value_name = "HOW", default_value = "auto", env = "KERNRIG_ACCEL")]
-    pub(crate) accel: Accel,
-}
-
-/// What becomes of a VM that showed what was hunted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnCrash {
-    /// It is stopped.
-    Pause,
-    /// It is stopped, and a debugger can attach.
-    Gdb,
-    /// It goes on, and takes commands.
-    Shell,
-}
-
 /// Arguments of `kernrig list`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
@@ -463,55 +377,6 @@ pub(crate) enum KernelsCommand {
     },
 }
 
-/// Arguments of `kernrig known`.
-#[derive(Debug, Args)]
-#[command(after_help = KNOWN_EXIT_CODES)]
-pub(crate) struct KnownArgs {
-    #[command(subcommand)]
-    pub(crate) command: KnownCommand,
-}
-
-/// Exit codes of `kernrig known`.
-const KNOWN_EXIT_CODES: &str = "\
-Exit codes:
-  0  done; check found nothing
-  1  check found something
-  2  the list cannot be read, the kernel is not to be had, or the cell did not fail";
-
-/// What to do about known issues.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KnownCommand {
-    /// Print the issues, those of some kernels if any are named
-    List {
-        #[command(flatten)]
-        kernels: KernelChoice,
-        /// How to print them
-        #[arg(long, value_enum, default_value_t)]
-        format: KnownFormat,
-    },
-    /// Look for entries that cannot mean what they say: ranges, tests and signatures that match nothing, two for one bug
-    Check,
-    /// Draft an entry from a failed cell of a run, on standard output
-    Add {
-        /// The cell, as reports name it: debian-6.1/ns::uts::x, debian-6.1+memcg/ns::uts::x
-        #[arg(long = "from", value_name = "CELL")]
-        cell: String,
-        /// Where the run's results.jsonl is
-        #[arg(long, value_name = "DIR", default_value = "kernrig-out", env = "KERNRIG_OUT")]
-        out: PathBuf,
-    },
-}
-
-/// How to print issues.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KnownFormat {
-    /// For reading.
-    #[default]
-    Human,
-    /// One JSON document.
-    Json,
-}
-
 /// Arguments of `kernrig init`.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
@@ -564,7 +429,7 @@ pub(crate) enum DecodeFormat {
     Line,
 }
 
-fn range(of: &RangeInclusive<u32>) -> RangeInclusive<i64> {
+pub(crate) fn range(of: &RangeInclusive<u32>) -> RangeInclusive<i64> {
     i64::from(*of.start())..=i64::from(*of.end())
 }
 

@@ -1,13 +1,12 @@
 //! The arguments of `kernrig bisect`.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use kernrig_kernels::manifest::{CPUS, DEFAULT_VARIANT, MEMORY_MIB};
 
-use crate::args::{Accel, PayloadArgs, param};
+use crate::args::{Accel, PayloadArgs, param, range};
 
 /// Exit codes of `kernrig bisect`.
 const EXIT_CODES: &str = "\
@@ -161,10 +160,6 @@ pub(crate) enum EndsArg {
     First,
     /// Never.
     Trust,
-}
-
-fn range(of: &RangeInclusive<u32>) -> RangeInclusive<i64> {
-    i64::from(*of.start())..=i64::from(*of.end())
 }
 
 fn share(text: &str) -> Result<f64, String> {

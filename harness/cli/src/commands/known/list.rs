@@ -3,7 +3,8 @@
 use kernrig_known::{Facts, Issue, Shows};
 use serde_json::{Value, json};
 
-use crate::args::{Global, KernelChoice, KnownFormat};
+use super::args::KnownFormat;
+use crate::args::{Global, KernelChoice};
 use crate::failure::Failure;
 use crate::known_issues::load;
 use crate::matrix::Matrix;

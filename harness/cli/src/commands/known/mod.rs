@@ -1,10 +1,13 @@
 //! `kernrig known`: bugs that kernels are known to have.
 
 mod add;
+pub(crate) mod args;
 mod check;
 mod list;
 
-use crate::args::{Global, KnownCommand};
+use args::KnownCommand;
+
+use crate::args::Global;
 use crate::failure::Failure;
 
 pub(crate) fn known(global: &Global, command: &KnownCommand) -> Result<u8, Failure> {

@@ -11,8 +11,8 @@ use kernrig_run::{Keeper, Kept};
 use kernrig_vm::{Hold, shell_quoted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::args::OnCrash;
 use super::sighting::{Quarry, bare};
-use crate::args::OnCrash;
 use crate::screen::Screen;
 
 /// What becomes of the first VM that shows what is looked for.

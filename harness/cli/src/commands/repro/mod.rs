@@ -1,6 +1,7 @@
 //! `kernrig repro`: hunts an issue or a test's failure on a kernel until it shows, then says how often and with how
 //! little.
 
+pub(crate) mod args;
 mod hands;
 mod hunt;
 mod interval;
@@ -21,7 +22,7 @@ use kernrig_kernels::Kernel;
 use kernrig_plan::{Decision, Suite};
 use kernrig_vm::Boot;
 
-use crate::args::{Format, Global, ReproArgs};
+use crate::args::{Format, Global};
 use crate::candidate::{Candidate, Origin};
 use crate::failure::Failure;
 use crate::laboratory::{Laboratory, Options};
@@ -29,6 +30,7 @@ use crate::out_dir::OutDir;
 use crate::signals::Signals;
 use crate::{machine, matrix, stdout};
 
+use args::ReproArgs;
 use hands::Hands;
 use hunt::{Hunt, Limits, Seen};
 use knobs::Knobs;

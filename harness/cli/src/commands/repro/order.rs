@@ -11,10 +11,11 @@ use kernrig_kernels::manifest::{DEFAULT_VARIANT, VariantEntry};
 use kernrig_known::{Facts, Issue, List};
 use kernrig_plan::{Reading, Selection, near};
 
+use super::args::ReproArgs;
 use super::knobs::{Knobs, general};
 use super::sighting::{AnyFault, Quarry};
 use super::steps;
-use crate::args::{Format, Global, ReproArgs};
+use crate::args::{Format, Global};
 use crate::candidate::Candidate;
 use crate::failure::Failure;
 use crate::known_issues;
