@@ -1,5 +1,7 @@
 //! Kernel versions as feature tables need them.
 
+use core::fmt;
+
 /// A kernel version: `Version(3, 8, 0)` is 3.8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u16, pub u16, pub u16);
@@ -12,5 +14,15 @@ impl Version {
         let mut numbers = release[..end].split('.').map(str::parse::<u16>);
         let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
         Some(Version(major, minor, numbers.next().and_then(Result::ok).unwrap_or(0)))
+    }
+}
+
+/// `3.8`, `2.6.32`.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Version(major, minor, 0) => write!(f, "{major}.{minor}"),
+            Version(major, minor, patch) => write!(f, "{major}.{minor}.{patch}"),
+        }
     }
 }

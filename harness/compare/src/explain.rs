@@ -148,7 +148,7 @@ impl Explainer {
     fn catalog(&self, test: &Test, because: &mut Vec<String>) {
         let bounds = [("since", Some(test.needs.since)), ("until", test.needs.until)];
         for (how, version) in bounds.into_iter().filter_map(|(how, v)| Some((how, v?))) {
-            let said = format!("{how} Linux {}", show(version));
+            let said = format!("{how} Linux {}", version);
             if self.between(version) && !because.iter().any(|b| b.starts_with(&format!("{said}:"))) {
                 because.push(format!("{said}: {}", test.purpose));
             }
@@ -157,7 +157,7 @@ impl Explainer {
             let bounds = [("since", Some(oddity.since)), ("until", oddity.until)];
             for (how, version) in bounds.into_iter().filter_map(|(how, v)| Some((how, v?))) {
                 if self.between(version) {
-                    because.push(format!("{how} Linux {}: {} ({})", show(version), oddity.name, oddity.source));
+                    because.push(format!("{how} Linux {}: {} ({})", version, oddity.name, oddity.source));
                 }
             }
         }
@@ -171,7 +171,7 @@ impl Explainer {
             let bounds = [("a build option since", Some(need.since)), ("no build option since", need.until)];
             for (how, version) in bounds.into_iter().filter_map(|(how, v)| Some((how, v?))) {
                 if self.between(version) {
-                    because.push(format!("CONFIG_{} is {how} Linux {}", need.any.join("|"), show(version)));
+                    because.push(format!("CONFIG_{} is {how} Linux {}", need.any.join("|"), version));
                 }
             }
         }
@@ -192,13 +192,6 @@ fn words_apart(was: &str, now: &str) -> String {
     let gone = before.iter().filter(|w| !after.contains(w)).map(|w| format!("-{w}"));
     let new = after.iter().filter(|w| !before.contains(w)).map(|w| format!("+{w}"));
     gone.chain(new).collect::<Vec<_>>().join(" ")
-}
-
-fn show(version: Version) -> String {
-    match version {
-        Version(major, minor, 0) => format!("{major}.{minor}"),
-        Version(major, minor, patch) => format!("{major}.{minor}.{patch}"),
-    }
 }
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ pub(crate) fn unmet(test: &Test, kernel: &Kernel, cmdline: &str) -> Option<Strin
 /// That the kernel is older than what the test is about, or than what it is safe on, in words.
 pub(crate) fn too_old(test: &Test, kernel: &Kernel) -> Option<String> {
     let since = test.needs.since;
-    (!reaches(kernel, since)).then(|| format!("needs Linux {}, this is {}", show(since), kernel.version))
+    (!reaches(kernel, since)).then(|| format!("needs Linux {}, this is {}", since, kernel.version))
 }
 
 /// The first need that is not met, the kernel's age aside.
 pub(crate) fn unmet_but_age(test: &Test, kernel: &Kernel, cmdline: &str) -> Option<String> {
     let needs = &test.needs;
     if let Some(until) = needs.until.filter(|until| reaches(kernel, *until)) {
-        return Some(format!("gone since Linux {}, this is {}", show(until), kernel.version));
+        return Some(format!("gone since Linux {}, this is {}", until, kernel.version));
     }
     if let Some(config) = &kernel.config {
         if let Some(missing) = needs.kconfig.iter().find(|k| !built_with(config, k, kernel)) {
@@ -62,13 +62,6 @@ fn built_with(config: &Config, need: &Kconfig, kernel: &Kernel) -> bool {
 
 fn reaches(kernel: &Kernel, version: Version) -> bool {
     kernel.version.at_least(version.0.into(), version.1.into(), version.2.into())
-}
-
-fn show(version: Version) -> String {
-    match version {
-        Version(major, minor, 0) => format!("{major}.{minor}"),
-        Version(major, minor, patch) => format!("{major}.{minor}.{patch}"),
-    }
 }
 
 #[cfg(test)]
