@@ -47,7 +47,7 @@ pub(crate) fn sightings(model: &Model) -> BTreeMap<String, Sighting> {
         return all;
     }
     for outcome in model.outcomes() {
-        for report in reports(outcome) {
+        for report in reports(outcome).into_iter().filter(|report| report.benign.is_none()) {
             let sighting = all.entry(report.signature.clone()).or_default();
             if sighting.title.is_empty() {
                 sighting.title.clone_from(&report.title);
