@@ -9,9 +9,11 @@ fn at_least(release: &str, wanted: (u32, u32)) -> bool {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= wanted
 }
 
-/// A symbol, a version, a module or a word of the command line.
+/// A symbol, a version, a module, a kind of file system or a word of the command line.
 fn names_what_is_missing(reason: &str) -> bool {
-    ["CONFIG_", "Linux ", "the module ", "command line", "cgroup_"].iter().any(|word| reason.contains(word))
+    ["CONFIG_", "Linux ", "the module ", "command line", "cgroup_", "no file system"]
+        .iter()
+        .any(|word| reason.contains(word))
 }
 
 #[test]
