@@ -44,7 +44,7 @@ impl BootFile {
         let fd = memfd_create("kernrig-boot-file", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         let mut memory = File::from(fd);
         write(&mut memory)?;
-        fcntl_add_seals(&memory, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+        seal(&memory)?;
         Ok(Self { memory: Arc::new(memory), path: path.to_owned() })
     }
 
@@ -73,6 +73,16 @@ impl BootFile {
     pub(crate) fn path_in_child(&self) -> String {
         format!("/proc/self/fd/{}", self.raw_fd())
     }
+}
+
+/// Seals memory against every change. The kernel refuses (EBUSY) after 150 ms in which anybody held one of its pages,
+/// which on a busy host its own reclaim does (memfd_wait_for_pins(), 3.17).
+fn seal(memory: &File) -> io::Result<()> {
+    const TRIES: usize = 40;
+    let all = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    let held = |result: &rustix::io::Result<()>| *result == Err(rustix::io::Errno::BUSY);
+    let sealed = std::iter::repeat_with(|| fcntl_add_seals(memory, all)).take(TRIES).find(|result| !held(result));
+    Ok(sealed.unwrap_or(Err(rustix::io::Errno::BUSY))?)
 }
 
 #[cfg(test)]
