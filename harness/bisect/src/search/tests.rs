@@ -1,3 +1,5 @@
+//! Every short line and random long ones: the search ends, in time, at what really changed.
+
 use super::*;
 
 /// A line as it really is: the first new one, those of which nothing can be said.

@@ -80,6 +80,13 @@ fn what_makes_runs_incomparable_is_named() {
     assert_eq!(code, 0, "{out}");
     assert!(out.contains("note: the baseline is partial: "), "{out}");
 
+    let tuned = format!(r#"{PASS},"params":{{"iterations":9}}"#);
+    run(&folder, "both", "a", "6.1.0-1", &[(UTS, PASS), (IPC, PASS)], true);
+    run(&folder, "tuned", "b", "6.12.3", &[(UTS, &tuned), (IPC, PASS)], true);
+    let (code, out, _) = qualify(&folder, "both", "tuned", &[]);
+    assert_eq!(code, 2, "a test that was not compared is not as good as before: {out}");
+    assert!(out.contains("undecided: 1 tests had other parameters") && out.contains("1 alike"), "{out}");
+
     fs::write(folder.path().join("empty.jsonl"), "").expect("a file");
     for (wrong, words) in [("empty.jsonl", "no test has a verdict"), ("gone", "No such file")] {
         let (code, _, err) = qualify(&folder, wrong, "old", &[]);

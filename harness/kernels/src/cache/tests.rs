@@ -1,3 +1,5 @@
+//! The cache: entries built once, by one of many, whole or not at all, and pruned.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;

@@ -41,7 +41,7 @@ pub(crate) fn is_step(words: impl Iterator<Item = OsString>) -> bool {
 
 pub(crate) fn bisect(global: &Global, args: &BisectArgs) -> Result<u8, Failure> {
     if let Some(BisectCommand::Step(step)) = &args.command {
-        return Ok(step::step(global, step));
+        return Ok(std::panic::catch_unwind(|| step::step(global, step)).unwrap_or(STOP));
     }
     let started = Instant::now();
     let benign = matrix::benign(global)?;

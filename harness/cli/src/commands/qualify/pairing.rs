@@ -52,7 +52,9 @@ impl Pairing {
         let (old, new) = (was.of_kernel(was_name), now.of_kernel(now_name));
         let differences = differences((&old, &before.release), (&new, &after.release), &leave_out);
         let differing = |test: &str, variant: &str| differences.iter().any(|d| d.test == test && d.variant == variant);
-        let alike = new.iter().filter(|o| !differing(&o.cell.test, &o.cell.variant)).count();
+        let alike =
+            new.iter().filter(|o| !leave_out.contains(&o.cell.test) && !differing(&o.cell.test, &o.cell.variant));
+        let alike = alike.count();
         let kernels = FactsDiff::of(&before, &after);
         Ok((Pair { baseline: before, candidate: after, kernels, changelog: None, alike, differences }, notes))
     }
@@ -82,6 +84,13 @@ impl Pairing {
         let (name, record) = &self.candidate;
         if let Some(what) = &record.interrupted {
             return Some(format!("the run of {name} is not whole ({what})"));
+        }
+        // What was not compared is not known to be as good as before.
+        if let Ok((_, left_out)) = comparable(&self.baseline.1, record)
+            && let Some(first) = left_out.first()
+        {
+            let count = left_out.len();
+            return Some(format!("{count} tests had other parameters than on the baseline, {first} among them"));
         }
         [&self.baseline, &self.candidate].into_iter().find_map(|(name, record)| {
             let broken = record.outcomes.iter().find(|o| o.verdict.class() == Class::Harness)?;
